@@ -1,0 +1,64 @@
+"""The one place that opens a connection to the warehouse."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from credit_warehouse.secrets import secret, token_key
+from credit_warehouse.settings import settings
+
+DATABASE = "warehouse"
+USER = "warehouse"
+
+
+class NoDatabase(RuntimeError):
+    """The warehouse database is not configured or not running."""
+
+
+def warehouse_dsn(database: str = DATABASE) -> str:
+    """Return the libpq URI of the warehouse: ``WAREHOUSE_DSN``, else the embedded server of this home.
+
+    Raises NoDatabase when neither exists; the message names the command that starts one.
+    """
+    given = settings().dsn
+    if given:
+        return given.get_secret_value()
+    port_file = settings().run / "postgres.port"
+    if not port_file.exists():
+        raise NoDatabase(f"no database is running for {settings().home}; start one with: credit-warehouse start")
+    password = quote(secret("postgres_password"))
+    return f"postgresql://{USER}:{password}@127.0.0.1:{port_file.read_text().strip()}/{database}"
+
+
+def sqlalchemy_url(driver: str = "psycopg") -> str:
+    """Same server for SQLAlchemy, the driver spelled out (a bare ``postgresql://`` changed meaning in 2.1)."""
+    return warehouse_dsn().replace("postgresql://", f"postgresql+{driver}://", 1)
+
+
+def token_options() -> str:
+    """libpq ``options`` that hand the two HMAC pads of the token key to one session.
+
+    The key never becomes a statement, so it reaches no log and no pg_stat_activity; ``vault.token`` reads it.
+    """
+    block = token_key().ljust(hashlib.sha256().block_size, b"\0")
+    inner = bytes(byte ^ 0x36 for byte in block).hex()
+    outer = bytes(byte ^ 0x5C for byte in block).hex()
+    return f"-c credit_warehouse.token_ipad={inner} -c credit_warehouse.token_opad={outer}"
+
+
+def dsn_parts() -> dict[str, str]:
+    """The DSN as libpq keywords (host, port, user, password, dbname)."""
+    return {key: str(value) for key, value in conninfo_to_dict(warehouse_dsn()).items() if value is not None}
+
+
+@contextmanager
+def connect(*, autocommit: bool = False) -> Iterator[psycopg.Connection]:
+    """Open a connection that can compute tokens; commits on success, rolls back on error."""
+    with psycopg.connect(warehouse_dsn(), autocommit=autocommit, options=token_options()) as connection:
+        yield connection

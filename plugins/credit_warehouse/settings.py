@@ -1,0 +1,79 @@
+"""Every setting of the warehouse in one place; docs/settings.md lists the same names.
+
+Environment variables carry the prefix ``WAREHOUSE_``. State lives under ``WAREHOUSE_HOME`` and nowhere else,
+so two homes on one machine never meet.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Settings(BaseSettings):
+    """Settings read from the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="WAREHOUSE_", extra="forbid")
+
+    home: Path = Field(default=Path(".warehouse"), description="folder that holds all state")
+    dsn: SecretStr | None = Field(default=None, description="external PostgreSQL; empty means the embedded one")
+    token_key: SecretStr | None = Field(default=None, description="64 hex digits, keyed hash of identifiers")
+    vault_key: SecretStr | None = Field(default=None, description="64 hex digits, AES key of the vault")
+    schedules: Literal["on", "off"] = Field(default="on", description="whether ingest DAGs follow their own cron")
+    ok_wait_seconds: float = Field(default=1.0, description="pause between the two size polls of a file without .ok")
+    dbt_threads: int = Field(default=2, description="parallel dbt models")
+    sources: Path = Field(
+        default=PROJECT_ROOT / "dbt_project" / "models" / "staging",
+        description="folder with one subfolder per declared source",
+    )
+
+    def model_post_init(self, _context: object) -> None:
+        self.home = Path(os.path.abspath(self.home))
+
+    @property
+    def inbox(self) -> Path:
+        """Drop folder: ``inbox/<source>/<file>``."""
+        return self.home / "inbox"
+
+    @property
+    def archive(self) -> Path:
+        """Received originals, content-addressed and never changed."""
+        return self.home / "archive"
+
+    @property
+    def exports(self) -> Path:
+        """Feeds: ``exports/<feed>/<sequence>/``."""
+        return self.home / "exports"
+
+    @property
+    def reports(self) -> Path:
+        """Quality reports (HTML)."""
+        return self.home / "reports"
+
+    @property
+    def logs(self) -> Path:
+        """Log files of every process."""
+        return self.home / "logs"
+
+    @property
+    def secrets(self) -> Path:
+        """Generated passwords and keys, mode 0600."""
+        return self.home / "secrets"
+
+    @property
+    def run(self) -> Path:
+        """What is running now: process records, ports, locks."""
+        return self.home / "run"
+
+
+@lru_cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings()
