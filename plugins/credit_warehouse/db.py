@@ -41,15 +41,16 @@ def sqlalchemy_url(driver: str = "psycopg") -> str:
     return warehouse_dsn().replace("postgresql://", f"postgresql+{driver}://", 1)
 
 
-def token_options() -> str:
-    """libpq ``options`` that hand the two HMAC pads of the token key to one session.
+def session_options() -> str:
+    """libpq ``options`` of every session: business time zone, and the two HMAC pads of the token key.
 
     The key never becomes a statement, so it reaches no log and no pg_stat_activity; ``vault.token`` reads it.
     """
     block = token_key().ljust(hashlib.sha256().block_size, b"\0")
     inner = bytes(byte ^ 0x36 for byte in block).hex()
     outer = bytes(byte ^ 0x5C for byte in block).hex()
-    return f"-c credit_warehouse.token_ipad={inner} -c credit_warehouse.token_opad={outer}"
+    pads = f"-c credit_warehouse.token_ipad={inner} -c credit_warehouse.token_opad={outer}"
+    return f"-c timezone=Asia/Shanghai {pads}"
 
 
 def dsn_parts() -> dict[str, str]:
@@ -60,5 +61,5 @@ def dsn_parts() -> dict[str, str]:
 @contextmanager
 def connect(*, autocommit: bool = False) -> Iterator[psycopg.Connection]:
     """Open a connection that can compute tokens; commits on success, rolls back on error."""
-    with psycopg.connect(warehouse_dsn(), autocommit=autocommit, options=token_options()) as connection:
+    with psycopg.connect(warehouse_dsn(), autocommit=autocommit, options=session_options()) as connection:
         yield connection

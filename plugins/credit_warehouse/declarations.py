@@ -1,0 +1,152 @@
+"""The declaration of a source: one YAML file, read by Airflow, the loader, the raw gate and the dictionary.
+
+The file is dbt's own source YAML; the ingest facts stand under ``config.meta``. Unknown keys are errors.
+docs/adding-a-source.md explains every key.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from credit_warehouse.settings import settings
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+ColumnName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=60)]
+
+
+class DeclarationError(ValueError):
+    """A declaration is wrong; the message names file, place and rule."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Transport(_Strict):
+    """How the provider hands data over (GB/T 39443: file, service, database)."""
+
+    kind: Literal["drop", "http", "database"]
+    connection: str | None = Field(default=None, description="Airflow connection id; none for the drop folder")
+    table: str | None = Field(default=None, description="database: schema-qualified table")
+    watermark: str | None = Field(default=None, description="database: column that grows with every change")
+    overlap_minutes: int = Field(default=60, description="database: re-read this much before the watermark")
+    page_size: int = Field(default=1000, description="http: rows asked for at once")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Transport:
+        if self.kind != "drop" and not self.connection:
+            raise ValueError(f"transport {self.kind} needs a connection")
+        if self.kind == "database" and not (self.table and self.watermark):
+            raise ValueError("transport database needs table and watermark")
+        return self
+
+
+class RowBounds(_Strict):
+    """Rows of one delivery: the floor and the shrinkage refuse the file, the ceiling warns."""
+
+    min: int = Field(ge=0)
+    max: int | None = None
+    max_shrink: float | None = Field(default=None, ge=0, le=1, description="largest loss against the last snapshot")
+
+
+class Item(_Strict):
+    """What a row means in the credit record (全国公共信用信息基础目录)."""
+
+    catalogue_class: str
+    polarity: Literal["negative", "neutral", "positive"]
+
+
+class Ingest(_Strict):
+    """Facts the loader and the scheduler need."""
+
+    transport: Transport
+    format: Literal["csv", "jsonl", "xlsx"]
+    encoding: Literal["utf-8", "gb18030"] = "utf-8"
+    delivery: Literal["full", "delta"]
+    key: list[ColumnName] = Field(min_length=1)
+    schedule: str = Field(description="cron, Asia/Shanghai")
+    rows: RowBounds
+    item: Item | None = Field(default=None, description="empty: rows describe relations, not items of a record")
+
+
+class Column(_Strict):
+    """One column as the provider names it."""
+
+    name: ColumnName
+    label: str
+    pii: Literal["none", "name", "identifier", "contact", "address", "free_text"] = "none"
+    required: bool = True
+
+
+class Source(_Strict):
+    """A declared source. ``name`` is the one id of folder, DAG, raw table, staging model and log field."""
+
+    name: Name
+    label: str
+    description: str
+    publisher: str
+    legal_basis: str
+    ingest: Ingest
+    columns: list[Column] = Field(min_length=1)
+    path: Path
+
+    @model_validator(mode="after")
+    def _key_is_declared(self) -> Source:
+        missing = set(self.ingest.key) - {column.name for column in self.columns}
+        if missing:
+            raise ValueError(f"key columns are not declared: {sorted(missing)}")
+        return self
+
+    @property
+    def identifier_columns(self) -> list[str]:
+        """Columns that hold numbers of persons or organisations."""
+        return [column.name for column in self.columns if column.pii == "identifier"]
+
+
+def read_declaration(path: Path) -> Source:
+    """Read one ``_<source>.yml``. Raises DeclarationError with file, place and rule."""
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Source.model_validate(_flatten(document, path))
+    except (ValidationError, yaml.YAMLError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise DeclarationError(f"{path.name}: {error}") from error
+
+
+def _flatten(document: dict[str, Any], path: Path) -> dict[str, Any]:
+    source = document["sources"][0]
+    table = source["tables"][0]
+    if not (source["name"] == table["name"] == path.parent.name == path.stem.removeprefix("_")):
+        raise ValueError("folder, file, source and table must carry the same name")
+    return {
+        "name": source["name"],
+        "description": source["description"],
+        **source["config"]["meta"],
+        "columns": [
+            {"name": column["name"], "label": column["description"], **column.get("config", {}).get("meta", {})}
+            for column in table["columns"]
+        ],
+        "path": path,
+    }
+
+
+def load_sources(folder: Path | None = None) -> list[Source]:
+    """Every declared source, ordered by name."""
+    return list(_load(folder or settings().sources))
+
+
+@lru_cache
+def _load(folder: Path) -> tuple[Source, ...]:
+    return tuple(read_declaration(path) for path in sorted(folder.glob("*/_*.yml")))
+
+
+def load_source(name: str) -> Source:
+    """One source by its id. Raises DeclarationError when it is not declared."""
+    for source in load_sources():
+        if source.name == name:
+            return source
+    raise DeclarationError(f"source {name!r} is not declared under {settings().sources.name}/")
