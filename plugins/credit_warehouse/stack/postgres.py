@@ -55,7 +55,7 @@ def start(processes: Processes) -> None:
 def stop(processes: Processes) -> None:
     """Stop the server in order (running statements are rolled back); do nothing where none runs."""
     (settings().run / "postgres.port").unlink(missing_ok=True)
-    processes.stop(NAME, grace=60)
+    processes.stop([NAME], grace=60)
     remove_leftovers(settings().home / "postgres")
 
 
@@ -109,7 +109,7 @@ def launch(processes: Processes, user: Unprivileged, data: Path, env: Mapping[st
         )
         if state == "ready" and processes.is_running(record):
             return port
-        processes.stop(NAME)
+        processes.stop([NAME])
         if ports.is_free(port):
             break
     raise ProcessFailed(f"PostgreSQL does not start; see {record.log}")

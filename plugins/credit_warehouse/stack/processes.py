@@ -12,7 +12,8 @@ import secrets
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -43,6 +44,7 @@ class Record:
     token: str
     command: list[str]
     log: str
+    started: float
     stop_signal: int
     leader_only: bool
 
@@ -98,6 +100,7 @@ class Processes:
             token=token,
             command=list(command),
             log=str(log),
+            started=time.time(),
             stop_signal=int(stop_signal),
             leader_only=leader_only,
         )
@@ -114,7 +117,7 @@ class Processes:
         try:
             code = self._children[record.pid].wait(timeout)
         except subprocess.TimeoutExpired:
-            self.stop(name)
+            self.stop([name])
             raise ProcessFailed(f"{name} did not end within {timeout:g} s; see {record.log}") from None
         self._forget([record])
         if code:
@@ -130,9 +133,9 @@ class Processes:
             if not self.is_running(record):
                 raise ProcessFailed(f"{record.name} ended unexpectedly; see {record.log}")
 
-    def stop(self, *names: str, grace: float = 15) -> None:
-        """Stop the named processes, or all, with everything they started; kill what is left after ``grace`` s."""
-        chosen = [record for record in self.records() if not names or record.name in names]
+    def stop(self, names: Collection[str], *, grace: float = 15) -> None:
+        """Stop the named processes with everything they started; kill what is left after ``grace`` seconds."""
+        chosen = [record for record in self.records() if record.name in names]
         doomed: set[psutil.Process] = set()
         for record in chosen:
             family = members(record)
