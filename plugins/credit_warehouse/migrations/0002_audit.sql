@@ -140,10 +140,13 @@ comment on table audit.export_ledger is '出库台账：每个清单一行 | one
 create table exports.feed_entry (
     feed text not null,
     entry_id text not null,
+    item_id text not null,
     content_hash text not null,
+    body text not null,
     sequence bigint not null,
     primary key (feed, entry_id)
 );
+create index feed_entry_by_item on exports.feed_entry (item_id);
 comment on table exports.feed_entry is '各接收方当前持有的条目 | what each recipient holds now';
 
 create table exports.feed_tombstone (

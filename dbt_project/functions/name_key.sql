@@ -1,0 +1,6 @@
+select nullif(
+    translate(
+        regexp_replace(normalize(value, nfkc), '\s', '', 'g'), '〔〕[]【】•‧・･∙⋅●.', '()()()········'
+    ),
+    ''
+)

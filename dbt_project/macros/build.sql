@@ -1,0 +1,33 @@
+{# The build that runs now; audit.build knows it, so that no variable changes from day to day and dbt's
+   partial parse stays valid. #}
+{% macro current_build() -%}
+    (select max(build_id) from {{ source('audit', 'build') }} where status = 'running')
+{%- endmacro %}
+
+{# Accepted batches of one source that this build has to take in; all of them when the table is built anew.
+   `transient` models are rebuilt every time and hold one build only. #}
+{% macro batches(source_name, transient=false) -%}
+    select batch_id
+    from {{ source('audit', 'batch') }}
+    where
+        source = '{{ source_name }}'
+        and status = 'accepted'
+        {% if is_incremental() or (transient and not flags.FULL_REFRESH) -%}
+        and build_id = {{ current_build() }}
+        {%- else -%}
+        and build_id is not null
+        {%- endif %}
+{%- endmacro %}
+
+{# Declared sources as the orchestrator found them: "name:delivery:item" separated by commas, item being "item"
+   or "relation". A source is added by its two files; nothing here lists it. #}
+{% macro declared_sources(only_items=false) -%}
+    {%- set found = [] -%}
+    {%- for entry in env_var('DBT_WAREHOUSE_SOURCES').split(',') -%}
+        {%- set parts = entry.split(':') -%}
+        {%- if parts[2] == 'item' or not only_items -%}
+            {%- do found.append({'name': parts[0], 'delivery': parts[1]}) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}

@@ -1,0 +1,35 @@
+{# Names are kept with the time they were said first and last; what was known of a subject is folded into what the
+   day says, so a late delivery moves the first date back instead of inventing a newer name. #}
+{{ config(
+    incremental_strategy='delete+insert',
+    unique_key='subject_id',
+    indexes=[{'columns': ['subject_id', 'name_key'], 'unique': true}, {'columns': ['first_build_id']}]
+) }}
+
+with said as (
+    select
+        subject_id,
+        name_key,
+        subject_name,
+        effective_at as first_said_at,
+        effective_at as last_said_at,
+        {{ current_build() }} as first_build_id
+    from {{ ref('mention') }}
+    where subject_id is not null and name_key is not null
+    {%- if is_incremental() %}
+    union all
+    select subject_id, name_key, subject_name, first_said_at, last_said_at, first_build_id
+    from {{ this }}
+    where subject_id in (select subject_id from {{ ref('mention') }})
+    {%- endif %}
+)
+
+select
+    subject_id,
+    name_key,
+    (array_agg(subject_name order by last_said_at desc, subject_name))[1] as subject_name,
+    min(first_said_at) as first_said_at,
+    max(last_said_at) as last_said_at,
+    min(first_build_id) as first_build_id
+from said
+group by subject_id, name_key

@@ -1,0 +1,7 @@
+{{ config(materialized='table', indexes=[{'columns': ['item_id'], 'unique': true}]) }}
+
+select distinct item_id
+from {{ ref('item_event') }}
+{% if not flags.FULL_REFRESH -%}
+where _build_id = {{ current_build() }}
+{%- endif %}

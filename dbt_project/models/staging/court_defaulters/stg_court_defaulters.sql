@@ -1,0 +1,151 @@
+{%- set text = function('null_text') -%}
+{%- set to_date = function('to_date') -%}
+
+with source as (
+    select *
+    from {{ source('court_defaulters', 'court_defaulters') }}
+    where _batch_id in ({{ batches('court_defaulters') }})
+),
+
+cleaned as materialized (
+    select
+        _batch_id,
+        _row_no,
+        {{ text }}(id) as listing_id,
+        {{ text }}("infoActionType") as item_action,
+        {{ text }}("updatedAt") as updated_text,
+        {{ text }}(iname) as subject_name,
+        case {{ text }}("partyTypeName")
+            when '580' then 'person' when '0' then 'person'
+            when '581' then 'organisation' when '1' then 'organisation'
+        end as subject_kind,
+        {{ text }}("partyTypeName") as party_type,
+        -- The exchange field carries the full number; the public one is masked for persons.
+        {{ function('identifier_text') }}(
+            coalesce({{ text }}("cardNumFull"), {{ text }}("cardNum"))
+        ) as identifier,
+        {{ text }}("caseCode") as case_code,
+        {{ text }}("courtName") as court_name,
+        {{ text }}("areaName") as court_province,
+        {{ text }}("gistId") as basis_document,
+        {{ text }}("gistUnit") as basis_unit,
+        {{ text }}("businessEntity") as legal_representative,
+        {{ text }}(age) as age_text,
+        {{ text }}(sexy) as sex_text,
+        {{ text }}(performance) as performance,
+        {{ text }}("disruptTypeName") as conduct_text,
+        {{ text }}("regDate") as filed_text,
+        {{ text }}("publishDate") as published_text,
+        {{ text }}("decisionDate") as decided_text,
+        {{ text }}("birthDate") as birth_text,
+        {{ text }}("termMonths") as term_text,
+        {{ text }}("deleteReason") as delete_reason,
+        {{ text }}(publicity) as publicity,
+        {{ text }}("notifyUnit") as notify_unit
+    from source
+),
+
+typed as materialized (
+    select
+        *,
+        {{ function('identifier_verdict') }}(subject_kind, identifier) as identifier_verdict,
+        case when pg_input_is_valid(updated_text, 'timestamptz') then updated_text::timestamptz end as effective_at,
+        {{ function('sex_code') }}(sex_text) as sex,
+        case when age_text ~ '^\d{1,3}$' then age_text::int end as age,
+        {{ function('conduct_codes') }}(conduct_text) as conduct_codes,
+        {{ to_date }}(filed_text) as filed_on,
+        {{ to_date }}(published_text) as published_on,
+        {{ to_date }}(decided_text) as decided_on,
+        {{ to_date }}(birth_text) as birth_date,
+        case when term_text ~ '^\d{1,3}$' then term_text::int end as term_months,
+        -- A and U describe the listing; D and R may carry nothing but the id.
+        coalesce(item_action in ('A', 'U'), false) as describes
+    from cleaned
+),
+
+judged as (
+    select
+        *,
+        case
+            when listing_id is null then 'KEY_MISSING:id'
+            when item_action is null or item_action not in ('A', 'U', 'D', 'R') then 'ACTION_UNKNOWN:infoActionType'
+            when effective_at is null then 'TIME_INVALID:updatedAt'
+            when describes and subject_kind is null then 'PARTY_TYPE_UNKNOWN:partyTypeName'
+            when describes and subject_name is null then 'NAME_MISSING:iname'
+            when describes and conduct_codes is null then 'CONDUCT_UNKNOWN:disruptTypeName'
+            when {{ function('is_bad_date') }}(published_text) or (describes and published_on is null)
+                then 'DATE_INVALID:publishDate'
+            when {{ function('is_bad_date') }}(filed_text) then 'DATE_INVALID:regDate'
+            when {{ function('is_bad_date') }}(decided_text) then 'DATE_INVALID:decisionDate'
+            when {{ function('is_bad_date') }}(birth_text) then 'DATE_INVALID:birthDate'
+            when term_text is not null and term_months is null then 'TERM_INVALID:termMonths'
+            when sex_text is not null and sex is null then 'SEX_UNKNOWN:sexy'
+            when publicity not in ('Y', 'N') then 'PUBLICITY_UNKNOWN:publicity'
+            when item_action = 'D' and delete_reason !~ '^X[1-9]$' then 'REASON_UNKNOWN:deleteReason'
+        end as rejection,
+        case
+            when subject_kind = 'person' and identifier_verdict = 'VALID'
+                then substr({{ function('resident_id_18') }}(identifier), 7, 8)::date
+        end as id_birth_date,
+        case
+            when subject_kind = 'person' and identifier_verdict = 'VALID'
+                then
+                    case substr({{ function('resident_id_18') }}(identifier), 17, 1)::int % 2
+                        when 1 then '男' else '女'
+                    end
+        end as id_sex
+    from typed
+)
+
+select
+    _batch_id,
+    _row_no,
+    split_part(rejection, ':', 1) as reject_rule,
+    split_part(rejection, ':', 2) as reject_field,
+    ---------- item
+    vault.token('court_defaulters:' || listing_id) as item_id,
+    item_action,
+    effective_at,
+    case_code as item_title,
+    null::numeric as amount_yuan,
+    null::text as item_polarity,
+    court_name as authority,
+    coalesce(decided_on, published_on) as valid_from,
+    (coalesce(decided_on, published_on) + make_interval(months => term_months))::date as valid_to,
+    md5(
+        row(
+            item_action, delete_reason, subject_name, subject_kind, identifier, case_code, court_name, basis_document,
+            basis_unit, legal_representative, age, sex, performance, conduct_codes, filed_on, published_on, decided_on,
+            birth_date, term_months, publicity, notify_unit
+        )::text
+    ) as content_hash,
+    ---------- subject
+    {{ function('subject_id') }}(subject_kind, identifier) as subject_id,
+    subject_kind,
+    subject_name,
+    {{ function('name_key') }}(subject_name) as name_key,
+    identifier_verdict,
+    {{ function('identifier_shown') }}(subject_kind, identifier) as identifier_shown,
+    ---------- listing
+    listing_id,
+    {{ function('case_number') }}(case_code) as case_number,
+    court_name,
+    court_province,
+    basis_document,
+    basis_unit,
+    legal_representative,
+    sex,
+    age,
+    -- Born on: the stricter of document and message, so that a minor is found by either (R5).
+    greatest(id_birth_date, birth_date) as birth_date,
+    performance,
+    conduct_codes,
+    filed_on,
+    published_on,
+    decided_on,
+    term_months,
+    delete_reason,
+    publicity,
+    notify_unit,
+    coalesce(id_birth_date <> birth_date, false) or coalesce(id_sex <> sex, false) as contradicts_document
+from judged

@@ -1,0 +1,66 @@
+"""A build takes the accepted batches into the record: opened, run by dbt, closed; a failed one is taken up again."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from credit_warehouse import transform, vault
+from credit_warehouse.db import connect
+
+LOCK = 4_207_002
+
+
+def open_build(business_date: date | None) -> int | None:
+    """Claim every accepted batch that no successful build holds; return the build, or None if there is no work.
+
+    A new business date is work even without batches: terms end on it. The date never moves backwards, so a late
+    run cannot revive what has expired. A build left running by a killed process counts as failed.
+    """
+    with connect() as connection:
+        connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+        connection.execute(
+            "update audit.build set status = 'failed', finished_at = clock_timestamp() where status = 'running'"
+        )
+        row = connection.execute(
+            "with pending as ("
+            " select batch.business_date from audit.batch left join audit.build using (build_id)"
+            " where batch.status = 'accepted' and (build.build_id is null or build.status = 'failed')),"
+            " last as (select max(business_date) as day from audit.build where status = 'succeeded')"
+            " select greatest(last.day, (select max(business_date) from pending), %s::date), last.day,"
+            " exists (select from pending) from last",
+            [business_date],
+        ).fetchone()
+        assert row
+        day, last_day, pending = row
+        if day is None or (not pending and day == last_day):
+            return None
+        opened = connection.execute(
+            "insert into audit.build (business_date) values (%s) returning build_id", [day]
+        ).fetchone()
+        assert opened
+        connection.execute(
+            "update audit.batch set build_id = %s where status = 'accepted' and"
+            " (build_id is null or build_id in (select build_id from audit.build where status = 'failed'))",
+            [opened[0]],
+        )
+        return int(opened[0])
+
+
+def run_build(build_id: int) -> int:
+    """Seal identifiers, run dbt, close the build. Returns the number of dbt nodes; a failure closes it as failed."""
+    try:
+        vault.seal(build_id)
+        nodes = transform.build_models(build_id)
+    except BaseException:
+        _close(build_id, "failed")
+        raise
+    _close(build_id, "succeeded")
+    return nodes
+
+
+def _close(build_id: int, status: str) -> None:
+    with connect() as connection:
+        connection.execute(
+            "update audit.build set status = %s, finished_at = clock_timestamp() where build_id = %s",
+            [status, build_id],
+        )

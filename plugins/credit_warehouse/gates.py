@@ -1,0 +1,193 @@
+"""The two borders: Great Expectations over a raw batch and over a product, as YAML in ``expectations/``."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import yaml
+
+from credit_warehouse.db import connect, sqlalchemy_url
+from credit_warehouse.declarations import Source
+from credit_warehouse.receive import refuse
+from credit_warehouse.refusal import Refused
+from credit_warehouse.settings import PROJECT_ROOT
+
+EXPECTATIONS = PROJECT_ROOT / "expectations"
+PRODUCT_MAX_SHRINK = 0.5
+Rule = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Outcome of one rule."""
+
+    rule: str
+    title: str
+    basis: str
+    severity: str
+    success: bool
+    vacuous: bool
+    expected: str
+    observed: str
+
+
+def check_batch(source: Source, batch_id: int) -> Refused | None:
+    """Gate one loaded batch: accepted, or refused with the first rule that stops it."""
+    with connect() as connection:
+        previous = connection.execute(
+            "select rows_loaded from audit.batch where source = %s and status = 'accepted' and mode = 'full'"
+            " order by business_date desc, batch_id desc limit 1",
+            [source.name],
+        ).fetchone()
+        bounds = source.ingest.rows
+        values = {
+            "rows_min": bounds.min,
+            "rows_max": bounds.max,
+            "rows_after_shrink": _floor(previous, bounds.max_shrink),
+        }
+        columns = {
+            "key": source.ingest.key,
+            "names": [column.name for column in source.columns if column.pii == "name" and column.required],
+        }
+        rules = fill(load_rules(EXPECTATIONS / "raw.yml"), values, columns)
+        results = validate(f'select * from raw."{source.name}" where _batch_id = {int(batch_id)}', rules)
+        _keep(connection, "raw", source.name, results, batch_id=batch_id)
+        stopped = _stopped_by(results)
+        if stopped:
+            refusal = Refused(
+                stopped.rule,
+                f"{source.label}：{stopped.title}；要求 {stopped.expected}，实际 {stopped.observed}，整份拒收",
+                f"{source.name}: {stopped.rule}; expected {stopped.expected}, observed {stopped.observed}; refused whole",
+            )
+            refuse(connection, batch_id, refusal)
+            return refusal
+        connection.execute("update audit.batch set status = 'accepted' where batch_id = %s", [batch_id])
+    return None
+
+
+def check_product(product: str, build_id: int) -> list[Checked]:
+    """Gate one product table of ``exports``; returns the rules that stop additions (none: it may leave)."""
+    with connect() as connection:
+        previous = connection.execute(
+            "select sum(total) from (select distinct on (feed) total from audit.export_ledger where product = %s"
+            " order by feed, sequence desc) as newest",
+            [product],
+        ).fetchone()
+        rules = fill(
+            load_rules(EXPECTATIONS / "exports" / f"{product}.yml"),
+            {"rows_after_shrink": _floor(previous, PRODUCT_MAX_SHRINK)},
+            {},
+        )
+        results = validate(f'select * from exports."{product}"', rules)
+        _keep(connection, "exports", product, results, build_id=build_id)
+    return [result for result in results if not result.success and result.severity == "stop"]
+
+
+def load_rules(path: Path) -> list[Rule]:
+    """Rules of one suite file."""
+    return list(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def fill(rules: list[Rule], values: dict[str, Any], columns: dict[str, list[str]]) -> list[Rule]:
+    """Put the declaration's values into the rules; a rule whose value is absent falls away."""
+    filled: list[Rule] = []
+    for rule in rules:
+        for column in columns.get(rule.get("for_each", ""), [None]):
+            known = {**values, "column": column}
+            kwargs = {key: _substitute(value, known) for key, value in rule["kwargs"].items()}
+            if None not in kwargs.values():
+                filled.append({**rule, "kwargs": kwargs})
+    return filled
+
+
+def _substitute(value: Any, known: dict[str, Any]) -> Any:
+    name = value[1:-1] if isinstance(value, str) and value.startswith("{") and value.endswith("}") else None
+    return known[name] if name in known else value
+
+
+def _floor(previous: tuple[Any, ...] | None, max_shrink: float | None) -> int | None:
+    if previous is None or previous[0] is None or max_shrink is None:
+        return None
+    return int(float(previous[0]) * (1 - max_shrink))
+
+
+def validate(query: str, rules: list[Rule]) -> list[Checked]:
+    """Run the rules over the rows of ``query``. Great Expectations keeps nothing on disk."""
+    # Its registration notices would drown a task log.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    import great_expectations as gx  # three seconds that other tasks need not spend
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    source = context.data_sources.add_postgres("warehouse", connection_string=sqlalchemy_url())
+    definition = source.add_query_asset("rows", query=query).add_batch_definition_whole_table("all")
+    suite = gx.ExpectationSuite(
+        name="gate",
+        expectations=[
+            {"type": rule["type"], "kwargs": rule["kwargs"], "meta": {"position": position}}
+            for position, rule in enumerate(rules)
+        ],
+    )
+    outcome = definition.get_batch().validate(suite, result_format="BASIC")
+    by_position = {result.expectation_config.meta["position"]: result for result in outcome.results}
+    return [_checked(rule, by_position[position]) for position, rule in enumerate(rules)]
+
+
+def _checked(rule: Rule, result: Any) -> Checked:
+    found = result.result or {}
+    error = next(
+        (detail.get("exception_message") for detail in _exceptions(result) if detail.get("raised_exception")), None
+    )
+    observed = found.get("observed_value")
+    if observed is None and "unexpected_count" in found:
+        observed = f"{found['unexpected_count']} / {found.get('element_count')}"
+    elements = found.get("element_count")
+    return Checked(
+        rule=rule["rule"],
+        title=rule["title"],
+        basis=rule["basis"],
+        severity=rule["severity"],
+        success=bool(result.success),
+        # A column rule over no rows, or over nothing but nulls, has shown nothing.
+        vacuous=bool(result.success) and elements is not None and elements == (found.get("missing_count") or 0),
+        expected=_shown({key: value for key, value in rule["kwargs"].items() if key != "unexpected_rows_query"}),
+        observed=f"error: {error}" if error else _shown(observed),
+    )
+
+
+def _exceptions(result: Any) -> list[dict[str, Any]]:
+    info = result.exception_info or {}
+    return [info] if "raised_exception" in info else [detail for detail in info.values() if isinstance(detail, dict)]
+
+
+def _shown(value: Any, limit: int = 300) -> str:
+    text = ", ".join(f"{key}={item}" for key, item in value.items()) if isinstance(value, dict) else str(value)
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def _stopped_by(results: list[Checked]) -> Checked | None:
+    return next((result for result in results if not result.success and result.severity == "stop"), None)
+
+
+def _keep(
+    connection: psycopg.Connection,
+    suite: str,
+    target: str,
+    results: list[Checked],
+    *,
+    batch_id: int | None = None,
+    build_id: int | None = None,
+) -> None:
+    with connection.cursor().copy(
+        "copy audit.quality_result (suite, target, rule_id, title_zh, basis, severity, success, vacuous, expected,"
+        " observed, batch_id, build_id) from stdin"
+    ) as copy:
+        for result in results:
+            copy.write_row(
+                (suite, target, result.rule, result.title, result.basis, result.severity, result.success,
+                 result.vacuous, result.expected, result.observed, batch_id, build_id)
+            )  # fmt: skip

@@ -1,0 +1,114 @@
+"""Run dbt: one invocation per stage, in this process, with the results kept in ``audit.dbt_result``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from credit_warehouse.db import connect, dsn_parts, session_options
+from credit_warehouse.declarations import load_sources
+from credit_warehouse.settings import PROJECT_ROOT, settings
+
+PROJECT = PROJECT_ROOT / "dbt_project"
+
+
+class TransformFailed(RuntimeError):
+    """dbt failed; the message names the nodes and the log file."""
+
+
+def dbt_environment() -> dict[str, str]:
+    """Environment variables that profiles.yml and the macros read. The password name is one dbt masks in logs."""
+    parts = dsn_parts()
+    return {
+        "DBT_WAREHOUSE_HOST": parts["host"],
+        "DBT_WAREHOUSE_PORT": parts.get("port", "5432"),
+        "DBT_WAREHOUSE_USER": parts["user"],
+        "DBT_ENV_SECRET_WAREHOUSE_PASSWORD": parts.get("password", ""),
+        "DBT_WAREHOUSE_DATABASE": parts["dbname"],
+        "DBT_WAREHOUSE_THREADS": str(settings().dbt_threads),
+        "DBT_WAREHOUSE_SOURCES": ",".join(
+            f"{source.name}:{source.ingest.delivery}:{'item' if source.ingest.item else 'relation'}"
+            for source in load_sources()
+        ),
+        "PGOPTIONS": session_options(),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def dbt_arguments(project: Path = PROJECT) -> list[str]:
+    """Where dbt finds the project and keeps its state: nothing is written into the checkout."""
+    state = settings().home / "dbt"
+    return [
+        "--project-dir", str(project), "--profiles-dir", str(project),
+        "--target-path", str(state / "target"), "--log-path", str(settings().logs / "dbt"),
+        "--no-write-json", "--quiet",
+    ]  # fmt: skip
+
+
+def run_dbt(command: list[str]) -> list[dict[str, Any]]:
+    """Run one dbt command; return one dict per node. Raises TransformFailed naming the nodes that failed.
+
+    dbt keeps global state: one invocation per process at a time.
+    """
+    with _environment(dbt_environment()):
+        from dbt.cli.main import dbtRunner  # importing dbt takes a second that other tasks need not spend
+
+        outcome = dbtRunner().invoke([*command, *dbt_arguments()])
+    nodes = [_node(result) for result in getattr(outcome.result, "results", [])]
+    if not outcome.success:
+        bad = [f"{node['unique_id']}: {node['message']}" for node in nodes if node["status"] in ("error", "fail")]
+        raise TransformFailed(
+            f"dbt {' '.join(command)}: {'; '.join(bad) or outcome.exception}"
+            f" (log: {settings().logs / 'dbt' / 'dbt.log'})"
+        )
+    return nodes
+
+
+def build_models(build_id: int, *, full_refresh: bool = False) -> int:
+    """Build and test everything but seeds and functions; keep the results. Returns the number of nodes."""
+    command = ["build", "--exclude", "resource_type:seed", "resource_type:function", "resource_type:unit_test"]
+    nodes = run_dbt([*command, *(["--full-refresh"] if full_refresh else [])])
+    with connect() as connection, connection.cursor().copy(
+        "copy audit.dbt_result (build_id, invocation_id, unique_id, resource_type, status, seconds,"
+        " rows_affected, failures, message) from stdin"
+    ) as copy:
+        for node in nodes:
+            copy.write_row((build_id, *node.values()))
+    return len(nodes)
+
+
+def prepare_database() -> None:
+    """Create functions and load seeds; needed once and whenever the project changed."""
+    run_dbt(["build", "--select", "resource_type:seed", "resource_type:function"])
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _node(result: Any) -> dict[str, Any]:
+    response = result.adapter_response or {}
+    return {
+        "invocation_id": os.environ.get("DBT_INVOCATION_ID", ""),
+        "unique_id": result.node.unique_id,
+        "resource_type": str(result.node.resource_type),
+        "status": str(result.status),
+        "seconds": result.execution_time,
+        "rows_affected": response.get("rows_affected"),
+        "failures": result.failures,
+        "message": result.message,
+    }
