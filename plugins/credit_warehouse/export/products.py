@@ -1,0 +1,38 @@
+"""The two products and how their tables map to feeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import LiteralString
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product: its table in ``exports``, the feed each row belongs to, and its own identifier."""
+
+    name: str
+    label: str
+    feed: LiteralString
+    """SQL expression: name of the feed, which is also its folder."""
+    entry_id: LiteralString
+    """SQL expression: identifier of a row within the feed."""
+    bars: LiteralString
+    """Column of exports.listing_decision that names why a listing is kept out of this product."""
+
+
+PRODUCTS = (
+    Product(
+        name="exposure_publication",
+        label="曝光清单",
+        feed="'exposure'",
+        entry_id="item_id",
+        bars="exposure_reasons",
+    ),
+    Product(
+        name="punishment_directive",
+        label="联合惩戒指令",
+        feed="'punishment-' || department_code",
+        entry_id="directive_id",
+        bars="directive_reasons",
+    ),
+)
