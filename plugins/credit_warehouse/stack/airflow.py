@@ -67,20 +67,23 @@ def start(
     ports.claim(settings().run, PORT)
     env = environment(dags=dags, connections=connections)
     for name, arguments in COMPONENTS.items():
-        processes.start(name, command(*arguments), env, cwd=airflow_home())
+        # Tasks are to end now, so the scheduler's workers are told too; the others wind up their own children.
+        processes.start(name, command(*arguments), env, cwd=airflow_home(), leader_only=name != "scheduler")
     return client()
 
 
 def stop(processes: Processes) -> None:
     """Stop the four components and every task they run."""
-    processes.stop(COMPONENTS)
+    processes.stop(COMPONENTS, grace=5)
 
 
 def client() -> AirflowApi:
     """Return a client for the Airflow of this home."""
     port = ports.known(settings().run, PORT)
     if port is None:
-        raise NotInTime(f"Airflow was never started in {settings().home}; start it with: credit-warehouse start")
+        raise NotInTime(
+            f"Airflow was never started in {settings().home}; start it with: credit-warehouse start"
+        )
     return AirflowApi(base_url(port), ADMIN, admin_password())
 
 
@@ -102,14 +105,18 @@ def wait_healthy(processes: Processes, dag_ids: Collection[str] = (), *, timeout
         wait_until(healthy, timeout=timeout, what="Airflow", poll=0.2)
     except NotInTime as late:
         broken = [f"{item['filename']}: {item['stack_trace']}" for item in _import_errors(api)]
-        raise NotInTime("\n".join([f"{late}; missing: {', '.join(missing)}; see {settings().logs}", *broken])) from None
+        raise NotInTime(
+            "\n".join([f"{late}; missing: {', '.join(missing)}; see {settings().logs}", *broken])
+        ) from None
 
 
 def _unhealthy(health: Mapping[str, Any] | None, started: Mapping[str, float]) -> list[str]:
     """Return the components that did not report since they were started."""
     if health is None:
         return ["api-server"]
-    silent = [name for name in ("metadatabase", *HEARTBEATS) if health.get(name, {}).get("status") != "healthy"]
+    silent = [
+        name for name in ("metadatabase", *HEARTBEATS) if health.get(name, {}).get("status") != "healthy"
+    ]
     for name, process in HEARTBEATS.items():
         last = health.get(name, {}).get(f"latest_{name}_heartbeat")
         if last and datetime.fromisoformat(last).timestamp() < started.get(process, 0):

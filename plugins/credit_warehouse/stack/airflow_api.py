@@ -22,11 +22,13 @@ class AirflowRefused(RuntimeError):
 class AirflowApi:
     """Calls on behalf of one user; logs in when needed and again when the token has expired."""
 
-    def __init__(self, base_url: str, user: str, password: str) -> None:
+    def __init__(
+        self, base_url: str, user: str, password: str, *, transport: httpx.BaseTransport | None = None
+    ) -> None:
         self.base_url = base_url
         self._credentials = {"username": user, "password": password}
         # trust_env off: a proxy of the machine has no business between two processes of one host.
-        self._http = httpx.Client(base_url=base_url, timeout=30, trust_env=False)
+        self._http = httpx.Client(base_url=base_url, timeout=30, trust_env=False, transport=transport)
 
     def health(self) -> Json | None:
         """Return the health of each component, or None while the server does not answer."""
@@ -78,7 +80,9 @@ class AirflowApi:
     def _pages(self, path: str, key: str, params: Json | None = None) -> list[Json]:
         found: list[Json] = []
         while True:
-            page = self._send("GET", path, params={**(params or {}), "limit": PAGE, "offset": len(found)}).json()
+            page = self._send(
+                "GET", path, params={**(params or {}), "limit": PAGE, "offset": len(found)}
+            ).json()
             found += page[key]
             if not page[key] or len(found) >= page["total_entries"]:
                 return found

@@ -33,7 +33,9 @@ def claim(run: Path, name: str) -> int:
     if name in ports and is_free(ports[name]):
         return ports[name]
     taken = set(ports.values())
-    ports[name] = next(port for port in iter(lambda: random.choice(CHOICE), None) if port not in taken and is_free(port))
+    ports[name] = next(
+        port for port in iter(lambda: random.choice(CHOICE), None) if port not in taken and is_free(port)
+    )
     write_atomically(path, json.dumps(ports, indent=1))
     return ports[name]
 

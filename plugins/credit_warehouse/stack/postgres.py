@@ -61,7 +61,9 @@ def stop(processes: Processes) -> None:
 
 def running(processes: Processes) -> Record | None:
     """Return the record of the running server."""
-    return next((item for item in processes.records() if item.name == NAME and processes.is_running(item)), None)
+    return next(
+        (item for item in processes.records() if item.name == NAME and processes.is_running(item)), None
+    )
 
 
 def binaries() -> Path:
@@ -85,8 +87,18 @@ def create(processes: Processes, user: Unprivileged, data: Path, env: Mapping[st
     user.own(draft)
     write_atomically(password, secret("postgres_superuser_password"), mode=0o600)
     user.own(password)
-    command = [str(binaries() / "initdb"), f"--pgdata={draft}", f"--username={SUPERUSER}", f"--pwfile={password}"]
-    command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", f"--locale={_locale()}"]
+    command = [
+        str(binaries() / "initdb"),
+        f"--pgdata={draft}",
+        f"--username={SUPERUSER}",
+        f"--pwfile={password}",
+    ]
+    command += [
+        "--encoding=UTF8",
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+        f"--locale={_locale()}",
+    ]
     command += ["--auth-host=scram-sha-256", "--auth-local=scram-sha-256", "--no-instructions"]
     try:
         processes.run("initdb", [*user.prefix, *command], env)
@@ -143,7 +155,9 @@ def create_databases(port: int) -> None:
                 statement = sql.SQL("create role {} login {} password {}")
                 # The warehouse creates the roles of analysts, auditors and exporters itself.
                 right = sql.SQL("createrole" if role == db.USER else "")
-                connection.execute(statement.format(sql.Identifier(role), right, sql.Literal(secret(password))))
+                connection.execute(
+                    statement.format(sql.Identifier(role), right, sql.Literal(secret(password)))
+                )
         databases = {name for (name,) in connection.execute("select datname from pg_database")}
         for database, owner in DATABASES.items():
             if database not in databases:

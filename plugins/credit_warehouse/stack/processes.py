@@ -146,7 +146,9 @@ class Processes:
         psutil.wait_procs(doomed, timeout=grace)
 
         def all_gone() -> bool:
-            left = {process for process in doomed if _runs(process)}.union(*(members(record) for record in chosen))
+            left = {process for process in doomed if _runs(process)}.union(
+                *(members(record) for record in chosen)
+            )
             for process in left:
                 _signal(process, signal.SIGKILL)
             psutil.wait_procs(left, timeout=1)

@@ -63,7 +63,13 @@ def _user(data: Path) -> pwd.struct_passwd | None:
 
 def _switch(user: pwd.struct_passwd, capability: str) -> tuple[str, ...]:
     only = f"-all,+{capability}" if capability else "-all"
-    switch = ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", f"--inh-caps={only}")
+    switch = (
+        "setpriv",
+        f"--reuid={user.pw_uid}",
+        f"--regid={user.pw_gid}",
+        "--clear-groups",
+        f"--inh-caps={only}",
+    )
     return (*switch, f"--ambient-caps={only}", f"--bounding-set={only}")
 
 
