@@ -21,7 +21,7 @@ from credit_warehouse.stack import airflow_environment, ports, postgres_settings
 from credit_warehouse.stack.airflow import _unhealthy
 from credit_warehouse.stack.airflow_api import AirflowApi, AirflowRefused
 from credit_warehouse.stack.identity import identity
-from credit_warehouse.stack.processes import ProcessFailed, Processes, Record, members
+from credit_warehouse.stack.processes import Processes, ProcessFailed, Record, members
 from credit_warehouse.stack.waiting import NotInTime, wait_until
 
 ENV = {"PATH": os.environ["PATH"]}

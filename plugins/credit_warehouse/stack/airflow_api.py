@@ -59,7 +59,7 @@ class AirflowApi:
     def dag_runs(
         self, dag_id: str = ANY, *, states: Collection[str] = (), since: datetime | None = None
     ) -> list[Json]:
-        """Return runs, oldest first, of one DAG or all, in one of ``states``, that were due at ``since`` or later."""
+        """Return runs of one DAG or all, oldest first, in one of ``states``, due at ``since`` or later."""
         params: Json = {"order_by": "run_after"}
         if states:
             params["state"] = list(states)

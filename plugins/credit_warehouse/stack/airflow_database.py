@@ -21,10 +21,10 @@ class NoAirflowDatabase(RuntimeError):
 
 
 def metadata_url() -> str:
-    """Return the SQLAlchemy URL of the metadata database, creating it on an external server where that is allowed.
+    """Return the SQLAlchemy URL of the metadata database; create it on an external server if allowed.
 
-    ``AIRFLOW__DATABASE__SQL_ALCHEMY_CONN`` counts only together with ``WAREHOUSE_DSN``: on its own it belongs to
-    another Airflow of this machine.
+    ``AIRFLOW__DATABASE__SQL_ALCHEMY_CONN`` counts only together with ``WAREHOUSE_DSN``: on its own it
+    belongs to another Airflow of this machine.
     """
     if settings().dsn and (given := os.environ.get(GIVEN)):
         return given
@@ -40,7 +40,7 @@ def connect(metadata: str) -> psycopg.Connection:
 
 
 def migrated_version(metadata: str) -> str:
-    """Return the Airflow version the database was migrated to; it travels with the database as its comment."""
+    """Return the Airflow version the database was migrated to, which its comment holds."""
     query = "select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()"
     with connect(metadata) as connection:
         row = connection.execute(query).fetchone()
@@ -57,8 +57,8 @@ def note_migrated_version(metadata: str, version: str) -> None:
 def end_jobs_of_stopped_processes(metadata: str) -> None:
     """Mark Airflow's jobs as failed before a start.
 
-    All of them belonged to processes that no longer run. The new scheduler then takes over the tasks of a killed one
-    at once, and health checks do not mistake the last heartbeat of the dead for life.
+    All of them belonged to processes that no longer run. The new scheduler then takes over the tasks of a
+    killed one at once, and health checks do not mistake the last heartbeat of the dead for life.
     """
     with connect(metadata) as connection:
         connection.execute("update job set state = 'failed', end_date = now() where state = 'running'")
@@ -85,7 +85,7 @@ def _create_on_external_server(url: str) -> None:
         psycopg.connect(url).close()
     except psycopg.Error as error:
         raise NoAirflowDatabase(
-            f"Airflow needs a database on the server of WAREHOUSE_DSN ({type(error).__name__}: the user of WAREHOUSE_DSN"
-            f" could not create role and database `{NAME}`, or they exist with another password). Create a database and"
-            f" set {GIVEN}=postgresql+psycopg2://USER:PASSWORD@HOST/DATABASE"
+            "Airflow needs a database of its own. The user of WAREHOUSE_DSN could not create role and"
+            f" database `{NAME}`, or they exist with another password ({type(error).__name__}). Create one"
+            f" and set {GIVEN}=postgresql+psycopg2://USER:PASSWORD@HOST/DATABASE"
         ) from None

@@ -51,7 +51,7 @@ def airflow_home() -> Path:
 
 
 def passwords_file() -> Path:
-    """File from which SimpleAuthManager reads the admin password; if it were missing, Airflow would log a new one."""
+    """File with the admin password; if it were missing, Airflow would make one up and log it."""
     return airflow_home() / "passwords.json"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def home_lock(run: Path) -> Iterator[None]:
-    """Hold the lock of this home, waiting for another command to finish; the kernel frees it if the holder dies."""
+    """Hold the lock of this home, after any other command; the kernel frees it if the holder dies."""
     run.mkdir(parents=True, exist_ok=True)
     with (run / "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Ports on the loopback interface that stay the same across restarts, so that DSNs and bookmarks stay valid."""
+"""Loopback ports that stay the same across restarts, so that DSNs and bookmarks stay valid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from credit_warehouse.stack.files import write_atomically
 
 HOST = "127.0.0.1"
-# Below the ephemeral ranges of Linux (32768) and macOS (49152): no outgoing connection can take a port meanwhile.
+# Below the ephemeral ranges of Linux (32768) and macOS (49152): no outgoing connection takes one meanwhile.
 CHOICE = range(15_000, 32_000)
 
 
@@ -27,7 +27,7 @@ def is_free(port: int) -> bool:
 
 
 def claim(run: Path, name: str) -> int:
-    """Return the port of service ``name``: the one it had before if that is free, else a new one, remembered."""
+    """Return the port of service ``name``: the one it had if that is free, else a new one, remembered."""
     path = run / "ports.json"
     ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
     if name in ports and is_free(ports[name]):

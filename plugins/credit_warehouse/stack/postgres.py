@@ -7,12 +7,14 @@ import os
 import shutil
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from credit_warehouse import db
 from credit_warehouse.secrets import secret
@@ -20,7 +22,7 @@ from credit_warehouse.settings import settings
 from credit_warehouse.stack import ports
 from credit_warehouse.stack.files import write_atomically
 from credit_warehouse.stack.postgres_settings import arguments
-from credit_warehouse.stack.processes import ProcessFailed, Processes, Record
+from credit_warehouse.stack.processes import Processes, ProcessFailed, Record
 from credit_warehouse.stack.unprivileged import Unprivileged, unprivileged
 from credit_warehouse.stack.waiting import wait_until
 
@@ -108,18 +110,12 @@ def create(processes: Processes, user: Unprivileged, data: Path, env: Mapping[st
 
 
 def launch(processes: Processes, user: Unprivileged, data: Path, env: Mapping[str, str]) -> int:
-    """Start ``postgres``, wait until it answers, return its port (another program may take the port first: try again)."""
+    """Start ``postgres``, wait until it answers, return its port; try again if the port was snatched."""
     for _attempt in range(3):
         port = ports.claim(settings().run, NAME)
         command = [*user.prefix, str(binaries() / "postgres"), "-D", str(data), *arguments(port)]
         record = processes.start(NAME, command, env, stop_signal=signal.SIGINT, leader_only=True)
-        # Recovery after a crash may replay max_wal_size.
-        state = wait_until(
-            lambda: "ready" if _answers(port) else None if processes.is_running(record) else "ended",
-            timeout=300,
-            what=f"PostgreSQL on port {port}; see {record.log}",
-        )
-        if state == "ready" and processes.is_running(record):
+        if answers(processes, record, port):
             return port
         processes.stop([NAME])
         if ports.is_free(port):
@@ -127,18 +123,32 @@ def launch(processes: Processes, user: Unprivileged, data: Path, env: Mapping[st
     raise ProcessFailed(f"PostgreSQL does not start; see {record.log}")
 
 
+def answers(processes: Processes, record: Record, port: int) -> bool:
+    """Wait until the server accepts connections (True) or has ended (False)."""
+
+    def outcome() -> str | None:
+        if not processes.is_running(record):
+            return "ended"
+        try:
+            psycopg.connect(superuser(port), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return None
+        return "ready" if processes.is_running(record) else "ended"
+
+    # Recovery after a crash may replay max_wal_size.
+    return wait_until(outcome, timeout=300, what=f"PostgreSQL; see {record.log}") == "ready"
+
+
 def remove_leftovers(data: Path) -> None:
     """End what a killed server left behind.
 
-    Backends whose postmaster is gone finish their statement first, each in a session of its own. They are known by
-    their working folder. Once none is left, a ``postmaster.pid`` is stale even if its pid was given to someone else.
+    Backends whose postmaster is gone finish their statement first, each in a session of its own. They are
+    known by their working folder. Once none is left, a ``postmaster.pid`` is stale, whoever has its pid now.
     """
     left = [process for process in psutil.process_iter(["name", "cwd"]) if _works_in(process, data)]
     for process in left:
-        try:
+        with suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            pass
     _, alive = psutil.wait_procs(left, timeout=30)
     if alive:
         raise ProcessFailed(f"processes {[process.pid for process in alive]} still use {data}")
@@ -148,7 +158,7 @@ def remove_leftovers(data: Path) -> None:
 def create_databases(port: int) -> None:
     """Create the roles and databases that do not exist yet."""
     # psycopg keeps the password out of its messages; the log settings keep it out of the server's log.
-    with psycopg.connect(**superuser(port), autocommit=True) as connection:
+    with psycopg.connect(superuser(port), autocommit=True) as connection:
         roles = {name for (name,) in connection.execute("select rolname from pg_roles")}
         for role, password in ROLES.items():
             if role not in roles:
@@ -167,18 +177,10 @@ def create_databases(port: int) -> None:
             connection.execute(revoke.format(sql.Identifier(database)))
 
 
-def superuser(port: int) -> dict[str, str | int]:
-    """Return how to connect as the superuser, who is used for nothing but creating roles and databases."""
+def superuser(port: int) -> str:
+    """Return how to connect as the superuser, who only creates roles and databases."""
     password = secret("postgres_superuser_password")
-    return {"host": ports.HOST, "port": port, "user": SUPERUSER, "password": password, "dbname": "postgres"}
-
-
-def _answers(port: int) -> bool:
-    try:
-        psycopg.connect(**superuser(port), connect_timeout=5).close()  # type: ignore[arg-type]
-    except psycopg.OperationalError:
-        return False
-    return True
+    return make_conninfo(host=ports.HOST, port=port, user=SUPERUSER, password=password, dbname="postgres")
 
 
 def _works_in(process: psutil.Process, data: Path) -> bool:
@@ -187,7 +189,7 @@ def _works_in(process: psutil.Process, data: Path) -> bool:
 
 
 def _locale() -> str:
-    """C.UTF-8 where the system has it; sorting and case rules come from PostgreSQL's own C.UTF-8 either way."""
+    """C.UTF-8 where the system has it; PostgreSQL's own C.UTF-8 sorts and changes case either way."""
     before = locale.setlocale(locale.LC_CTYPE)
     try:
         locale.setlocale(locale.LC_CTYPE, "C.UTF-8")

@@ -21,11 +21,11 @@ SETTINGS = {
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",
     "jit": "off",
-    # Nothing replicates from an embedded server, and minimal WAL lets COPY and CREATE TABLE AS write data once.
+    # Nothing replicates from an embedded server; minimal WAL lets COPY and CREATE TABLE AS write data once.
     "wal_level": "minimal",
     "max_wal_senders": "0",
-    # Statements, parameters, error messages and their details hold personal data; the client sees them, the log
-    # does not. `log` ranks above `error`: the log keeps start, stop, crash and fatal messages.
+    # Statements, parameters, error messages and their details hold personal data: they go to the client, not
+    # to the log. `log` ranks above `error`: the log keeps start, stop, crash and fatal messages.
     "log_min_messages": "log",
     "log_min_error_statement": "panic",
     "log_statement": "none",

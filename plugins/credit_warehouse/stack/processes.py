@@ -1,7 +1,8 @@
 """Start processes that outlive this one, remember them, and stop them and nothing else.
 
-Every process leads a session of its own. Airflow's children rename themselves and overwrite their environment,
-so a process belongs to the stack by descent, by session, or by a token in its environment, never by its name.
+Every process leads a session of its own. Airflow's children rename themselves and may overwrite their
+environment, so a process belongs to the stack by descent, by session, or by a token in its environment, and
+never by its name.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,8 +26,8 @@ from credit_warehouse.stack.identity import boot, identity
 from credit_warehouse.stack.waiting import wait_until
 
 TOKEN = "WAREHOUSE_PROCESS"
-# The child waits for a line before it becomes the command. If this process is killed before the record is on disk,
-# the pipe closes and the child ends: no process exists without a record.
+# The child waits for a line before it becomes the command. If this process is killed before the record is on
+# disk, the pipe closes and the child ends: no command runs without a record.
 GATE = 'read -r go && exec "$@" </dev/null'
 
 
@@ -112,7 +114,7 @@ class Processes:
         return record
 
     def run(self, name: str, command: Sequence[str], env: Mapping[str, str], *, timeout: float = 120) -> None:
-        """Run ``command`` to its end as a recorded process; raise ProcessFailed, naming the log, if it fails."""
+        """Run ``command`` to its end as a recorded process; if it fails, raise ProcessFailed with the log."""
         record = self.start(name, command, env)
         try:
             code = self._children[record.pid].wait(timeout)
@@ -134,7 +136,7 @@ class Processes:
                 raise ProcessFailed(f"{record.name} ended unexpectedly; see {record.log}")
 
     def stop(self, names: Collection[str], *, grace: float = 15) -> None:
-        """Stop the named processes with everything they started; kill what is left after ``grace`` seconds."""
+        """Stop the named processes with everything they started; kill what is left after ``grace`` s."""
         chosen = [record for record in self.records() if record.name in names]
         doomed: set[psutil.Process] = set()
         for record in chosen:
@@ -223,7 +225,5 @@ def _token(process: psutil.Process) -> str | None:
 
 
 def _signal(process: psutil.Process, number: int) -> None:
-    try:
+    with suppress(psutil.NoSuchProcess):
         process.send_signal(number)
-    except psutil.NoSuchProcess:
-        pass

@@ -46,9 +46,10 @@ def start(
 ) -> AirflowApi:
     """Start database and Airflow and return when both are healthy and serve ``dag_ids``.
 
-    What an earlier start left is stopped first, except a database that runs well. Each step of ``bootstrap`` runs
-    once the database answers, in parallel with Airflow's migration: to create schemas, or to start further recorded
-    processes. A callable ``connections`` is asked when they are done. On failure everything is stopped again.
+    What an earlier start left is stopped first, except a database that runs well. Each step of ``bootstrap``
+    runs once the database answers, in parallel with Airflow's migration: to create schemas, or to start
+    further recorded processes. A callable ``connections`` is asked when they are done. On failure everything
+    is stopped again.
     """
     family = processes()
     with home_lock(settings().run):

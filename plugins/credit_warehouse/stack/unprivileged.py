@@ -1,9 +1,9 @@
 """Run PostgreSQL, which refuses to be root, under another user without touching anybody's folders.
 
-As root it runs under ``postgres`` or ``nobody``. If that user cannot reach the checkout or the home (both may lie below
-a 0700 folder such as ``/root``), it keeps one capability: to pass through folders. Where root may not change users
-(a container with a single uid), or where an ordinary user has no name in the user database (initdb asks for it),
-a user namespace gives the process such a user.
+As root it runs under ``postgres`` or ``nobody``. If that user cannot reach the checkout or the home (both may
+lie below a 0700 folder such as ``/root``), it keeps one capability: to pass through folders. Where root may
+not change users (a container with a single uid), or where an ordinary user has no name in the user database
+(initdb asks for it), a user namespace gives the process such a user.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Unprivileged:
 
 
 def unprivileged(data: Path, *paths: Path) -> Unprivileged:
-    """Return how to run a command that works on the folder ``data``, once it exists, and must reach ``paths``."""
+    """Return how to run a command that owns the folder ``data`` and must reach ``paths``."""
     if os.geteuid() != 0:
         return Unprivileged() if _has_name(os.geteuid()) else _namespace()
     user = _user(data)
@@ -54,7 +54,7 @@ def unprivileged(data: Path, *paths: Path) -> Unprivileged:
 
 
 def _user(data: Path) -> pwd.struct_passwd | None:
-    """Return the owner of existing files, else the first candidate; None means that no change of user is wanted."""
+    """Return the owner of existing files, else the first candidate; None: no change of user is wanted."""
     if data.exists():
         owner = data.stat().st_uid
         return pwd.getpwuid(owner) if owner and _has_name(owner) else None
@@ -110,7 +110,8 @@ def _namespace() -> Unprivileged:
     prefix = ("unshare", "--user", f"--map-user={uid}")
     if uid is None or not shutil.which("unshare") or not _reaches(prefix, ()):
         raise CannotDropRoot(
-            "PostgreSQL cannot run as root or as a user without a name, and neither `setpriv` with a user called"
-            f" {' or '.join(CANDIDATES)} nor `unshare --user` works here; run as an ordinary user, or set WAREHOUSE_DSN"
+            "PostgreSQL runs neither as root nor as a user without a name, and neither `setpriv` with a user"
+            f" called {' or '.join(CANDIDATES)} nor `unshare --user` works here; run as an ordinary user, or"
+            " set WAREHOUSE_DSN"
         )
     return Unprivileged(prefix)
