@@ -27,7 +27,8 @@ def open_build(business_date: date | None) -> int | None:
             " where batch.status = 'accepted' and (build.build_id is null or build.status = 'failed')),"
             " last as (select max(business_date) as day from audit.build where status = 'succeeded')"
             " select greatest(last.day, (select max(business_date) from pending), %s::date), last.day,"
-            " exists (select from pending) from last",
+            " exists (select from pending)"
+            " or exists (select from audit.preparation where not products_rebuilt) from last",
             [business_date],
         ).fetchone()
         assert row
@@ -51,11 +52,21 @@ def run_build(build_id: int) -> int:
     try:
         vault.seal(build_id)
         nodes = transform.build_models(build_id)
+        _follow_changed_rules()
     except BaseException:
         _close(build_id, "failed")
         raise
     _close(build_id, "succeeded")
     return nodes
+
+
+def _follow_changed_rules() -> None:
+    """Recompute the products when a rule seed changed: incremental models look at changed items only."""
+    with connect() as connection:
+        stale = connection.execute("select exists (select from audit.preparation where not products_rebuilt)")
+        if stale.fetchone() == (True,):
+            transform.rebuild_products()
+            connection.execute("update audit.preparation set products_rebuilt = true")
 
 
 def _close(build_id: int, status: str) -> None:

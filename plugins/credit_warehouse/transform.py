@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,9 +82,28 @@ def build_models(build_id: int, *, full_refresh: bool = False) -> int:
     return len(nodes)
 
 
-def prepare_database() -> None:
-    """Create functions and load seeds; needed once and whenever the project changed."""
-    run_dbt(["build", "--select", "resource_type:seed", "resource_type:function"])
+def prepare_database() -> bool:
+    """Create functions and load seeds unless this version of them is in place; whether anything was done."""
+    version = _rules_sha256()
+    with connect() as connection:
+        known = [sha for (sha,) in connection.execute("select project_sha256 from audit.preparation")]
+        if version in known:
+            return False
+        run_dbt(["build", "--select", "resource_type:seed", "resource_type:function"])
+        connection.execute("insert into audit.preparation values (%s, default, %s)", [version, not known])
+    return True
+
+
+def rebuild_products() -> None:
+    """Build the product tables anew under the current rules, inside a running build."""
+    run_dbt(["run", "--full-refresh", "--select", "path:models/exports"])
+
+
+def _rules_sha256() -> str:
+    digest = hashlib.sha256()
+    for path in sorted([*PROJECT.glob("seeds/*"), *PROJECT.glob("functions/*")]):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 @contextmanager

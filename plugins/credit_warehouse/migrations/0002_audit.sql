@@ -158,3 +158,10 @@ create table exports.feed_tombstone (
     primary key (feed, sequence, entry_id)
 );
 comment on table exports.feed_tombstone is '撤下标记 | tombstones sent to each feed';
+
+create table audit.preparation (
+    project_sha256 text primary key,
+    prepared_at timestamptz not null default clock_timestamp(),
+    products_rebuilt boolean not null
+);
+comment on table audit.preparation is '规则种子与函数的每个版本；产品须按新规则重算 | versions of rule seeds and functions, and whether the products follow them yet';

@@ -1,0 +1,37 @@
+# Fresh machine: Python 3.11+ with venv, make, and nothing else.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+CLI := $(VENV)/bin/credit-warehouse
+export WAREHOUSE_HOME ?= $(CURDIR)/.warehouse
+
+.PHONY: run up down test check docs clean
+
+run: $(READY)  ## three simulated business days through the real DAGs, then stop
+	$(CLI) simulate
+
+up: $(READY)  ## the same stack as long-running services with the Airflow UI
+	$(CLI) start --sandbox
+
+down: $(READY)  ## stop what `up` started
+	$(CLI) stop
+
+test: $(READY)  ## every test
+	$(VENV)/bin/pytest
+
+check: $(READY)  ## what CI runs beside the tests
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/sqlfluff lint dbt_project
+	$(CLI) check-declarations
+
+# --no-deps: the lock names every package; pip's resolver has nothing to add and would ask for extras without hashes.
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.lock
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean: ## remove the environment and all state of this checkout
+	rm -rf $(VENV) .warehouse

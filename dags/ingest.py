@@ -1,0 +1,40 @@
+"""接入：每个声明的来源一个 DAG | one ingest DAG per declared source: receive and load, gate, tell the outcome.
+
+If it fails: the task log names file and rule. The source keeps yesterday's data; deliver a corrected file and run again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import DAG, CronTriggerTimetable, Param, task
+
+from credit_warehouse import orchestration
+from credit_warehouse.declarations import load_sources
+from credit_warehouse.settings import settings
+
+for source in load_sources():
+    with DAG(
+        dag_id=f"ingest__{source.name}",
+        dag_display_name=f"接入 {source.label}",
+        description=source.description,
+        doc_md=__doc__,
+        schedule=(
+            CronTriggerTimetable(source.ingest.schedule, timezone=orchestration.BUSINESS_ZONE)
+            if settings().schedules == "on"
+            else None
+        ),
+        start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(orchestration.BUSINESS_ZONE)),
+        catchup=False,
+        max_active_runs=1,
+        params={
+            "business_date": Param(None, type=["null", "string"], format="date", title="业务日期"),
+            "landing": Param(None, type=["null", "string"], title="改从此文件夹接入"),
+        },
+        tags=["ingest", "owner:data-engineering"],
+    ):
+        take_in = task(orchestration.take_in, task_id="receive_and_load", retries=2, retry_delay=10)
+        gate = task(orchestration.gate_raw, task_id="gate", outlets=[orchestration.raw_asset(source.name)])
+        tell = task(orchestration.tell_outcome, task_id="tell_outcome", trigger_rule="all_done")
+        gate(source.name, take_in(source.name)) >> tell(source.name)

@@ -1,0 +1,223 @@
+"""``credit-warehouse``: the public commands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    help="公共信用数据仓库 | credit data integration warehouse", no_args_is_help=True, add_completion=False
+)
+console = Console()
+FAILED = 1
+Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="业务日期 business date")]
+
+
+@app.command()
+def start(
+    sandbox: Annotated[bool, typer.Option(help="同时启动模拟来源 with simulated providers")] = False,
+    subjects: Annotated[int, typer.Option(help="模拟主体数 simulated subjects")] = 5000,
+    days: Annotated[int, typer.Option(help="模拟天数 simulated days")] = 3,
+) -> None:
+    """启动数据库与 Airflow | start database and Airflow and leave them running."""
+    from credit_warehouse import day, rehearsal, stack
+    from credit_warehouse.preparation import prepare
+    from credit_warehouse.stack.airflow_environment import ADMIN
+
+    with console.status("启动中 starting …"):
+        api = stack.start(
+            rehearsal.connections if sandbox else _given_connections(),
+            dag_ids=day.dag_ids(),
+            bootstrap=rehearsal.steps(subjects, days) if sandbox else [lambda _processes: prepare()],
+        )
+        day.end_leftovers(api)
+    console.print(f"界面 UI: {api.base_url}  用户 user: {ADMIN}", highlight=False)
+    console.print("密码 password: credit-warehouse password", highlight=False)
+
+
+@app.command()
+def stop() -> None:
+    """停止本目录启动的全部进程 | stop every process started in this home, and only those."""
+    from credit_warehouse import stack
+
+    stack.stop()
+    console.print("已停止 stopped")
+
+
+@app.command()
+def status() -> None:
+    """显示运行状态 | show what runs; exit status 1 when something is down."""
+    from credit_warehouse import stack
+
+    found = stack.status()
+    for name, running in found.processes.items():
+        console.print(f"{'运行 up  ' if running else '停止 down'}  {name}", highlight=False)
+    console.print(f"界面 UI: {found.url or '—'}", highlight=False)
+    if not found.running:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def dsn() -> None:
+    """输出数据仓库连接串 | print the warehouse DSN on one line."""
+    from credit_warehouse.db import NoDatabase, warehouse_dsn
+
+    try:
+        typer.echo(warehouse_dsn())
+    except NoDatabase as error:
+        raise _fail(str(error)) from None
+
+
+@app.command()
+def password() -> None:
+    """输出界面管理员密码 | print the password of the UI."""
+    from credit_warehouse.stack.airflow_environment import admin_password
+
+    typer.echo(admin_password())
+
+
+@app.command()
+def prepare() -> None:
+    """建立库表、函数与规则种子 | create schemas, functions and rule seeds in the database."""
+    from credit_warehouse.preparation import prepare as prepare_database
+
+    prepare_database()
+
+
+@app.command()
+def run(
+    business_date: Day,
+    landing: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="只处理 DIR/<来源>/ 下的文件 only files found here")
+    ] = None,
+) -> None:
+    """处理一个业务日 | process one business day through the real DAGs; exit status 1 if anything failed."""
+    from credit_warehouse.day import run_day
+
+    with _running_stack() as api:
+        result = run_day(api, business_date.date(), _progress, landing=landing.resolve() if landing else None)
+        _close(result.missing, result.failures)
+
+
+@app.command()
+def simulate(
+    subjects: Annotated[int, typer.Option(help="模拟主体数 simulated subjects")] = 5000,
+    days: Annotated[int, typer.Option(help="模拟天数 simulated business days")] = 3,
+) -> None:
+    """模拟若干业务日并停止 | rehearse business days with simulated providers, then stop everything."""
+    from credit_warehouse import day, rehearsal, stack
+
+    # The rehearsal decides when a day happens; the clock of the machine must not add runs of its own.
+    os.environ["WAREHOUSE_SCHEDULES"] = "off"
+    missing: list[str] = []
+    failures: list[str] = []
+    try:
+        with console.status("启动中 starting …"):
+            api = stack.start(
+                rehearsal.connections, dag_ids=day.dag_ids(), bootstrap=rehearsal.steps(subjects, days)
+            )
+        day.end_leftovers(api)
+        for number, business_date in enumerate(rehearsal.business_days(days), start=1):
+            console.rule(f"业务日 business day {business_date} ({number}/{days})")
+            rehearsal.deliver(business_date)
+            result = day.run_day(api, business_date, _progress)
+            missing += [f"{business_date} {source}" for source in result.missing]
+            failures += [f"{business_date} {failure}" for failure in result.failures]
+        _close(missing, failures)
+    finally:
+        with console.status("停止中 stopping …"):
+            stack.stop()
+
+
+@app.command()
+def sandbox(
+    out: Annotated[Path, typer.Option(help="输出目录 output folder")],
+    subjects: Annotated[int, typer.Option(help="主体数 subjects")] = 5000,
+    seed: Annotated[int, typer.Option(help="随机种子 seed")] = 20260302,
+    days: Annotated[int, typer.Option(help="天数 business days")] = 3,
+    first_day: Annotated[
+        datetime, typer.Option("--start", formats=["%Y-%m-%d"], help="首个业务日 first business day")
+    ] = datetime(2026, 3, 2),  # noqa: B008 - a constant, read once
+) -> None:
+    """生成合成来源文件与真值 | write synthetic provider files, and the truth behind them apart."""
+    from credit_warehouse.sandbox import generate
+
+    console.print(generate(out, subjects=subjects, seed=seed, days=days, start=first_day.date()))
+
+
+@app.command("check-declarations")
+def check_declarations() -> None:
+    """校验所有来源声明 | validate every source declaration."""
+    from credit_warehouse.declarations import DeclarationError, load_sources
+
+    try:
+        for source in load_sources():
+            typer.echo(f"{source.name}  {source.label}")
+    except DeclarationError as error:
+        raise _fail(str(error)) from None
+
+
+@app.command()
+def report() -> None:
+    """重新生成质量报告 | write the quality report anew."""
+    from credit_warehouse.report import write_report
+
+    typer.echo(write_report())
+
+
+@contextmanager
+def _running_stack() -> Iterator:  # type: ignore[type-arg]  # AirflowApi, imported late
+    """The stack of this home: the one that runs, else one for the time of the command."""
+    from credit_warehouse import day, stack
+    from credit_warehouse.preparation import prepare as prepare_database
+    from credit_warehouse.stack import airflow
+
+    if stack.status().running:
+        yield airflow.client()
+        return
+    os.environ["WAREHOUSE_SCHEDULES"] = "off"
+    try:
+        with console.status("启动中 starting …"):
+            api = stack.start(
+                _given_connections(), dag_ids=day.dag_ids(), bootstrap=[lambda _processes: prepare_database()]
+            )
+        day.end_leftovers(api)
+        yield api
+    finally:
+        stack.stop()
+
+
+def _given_connections() -> dict[str, str]:
+    """Airflow connections to real providers, from the environment (``AIRFLOW_CONN_<ID>``)."""
+    prefix = "AIRFLOW_CONN_"
+    return {name[len(prefix) :].lower(): value for name, value in os.environ.items() if name.startswith(prefix)}
+
+
+def _progress(dag_id: str, state: str) -> None:
+    colour = {"success": "green", "failed": "red"}.get(state, "default")
+    console.print(f"{datetime.now():%H:%M:%S}  [{colour}]{state:8}[/]  {dag_id}", highlight=False)
+
+
+def _close(missing: list[str], failures: list[str]) -> None:
+    from credit_warehouse import summary
+
+    summary.show(console, summary.totals())
+    for source in missing:
+        console.print(f"未收到 nothing received: {source}", highlight=False)
+    for failure in failures:
+        console.print(f"失败 failed: {failure}", style="red", soft_wrap=True, highlight=False, markup=False)
+    if failures:
+        raise typer.Exit(FAILED)
+
+
+def _fail(message: str) -> typer.Exit:
+    Console(stderr=True).print(message, style="red", soft_wrap=True, highlight=False)
+    return typer.Exit(FAILED)
+

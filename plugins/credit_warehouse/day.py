@@ -1,0 +1,167 @@
+"""One business day through the real scheduler: trigger the ingests, see that build and export follow, say what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from credit_warehouse.db import connect
+from credit_warehouse.declarations import load_sources
+from credit_warehouse.export import pending_build
+from credit_warehouse.settings import settings
+from credit_warehouse.stack.airflow_api import AirflowApi
+from credit_warehouse.stack.waiting import wait_until
+
+BUILD, EXPORT = "build_record", "export_products"
+ENDED = {"success", "failed"}
+UNDER_WAY = ("queued", "running")
+DAY_TIMEOUT = 3600.0
+
+Progress = Callable[[str, str], None]
+"""Called with (DAG id, state) whenever a state changes."""
+
+
+@dataclass
+class DayResult:
+    """What a business day came to."""
+
+    business_date: date
+    run_id: str
+    failures: list[str] = field(default_factory=list)
+    """One sentence a failure: stage, source, rule, log file."""
+    missing: list[str] = field(default_factory=list)
+    """Sources that delivered nothing."""
+
+
+def dag_ids() -> list[str]:
+    """Every DAG of this project."""
+    return [*(f"ingest__{source.name}" for source in load_sources()), BUILD, EXPORT]
+
+
+def run_day(api: AirflowApi, business_date: date, progress: Progress, *, landing: Path | None = None) -> DayResult:
+    """Run one business day and wait for its end. A source that fails does not stop the others."""
+    started = datetime.now(UTC)
+    result = DayResult(business_date, run_id=f"day__{business_date}__{uuid4().hex[:8]}")
+    conf = {"business_date": business_date.isoformat(), **({"landing": str(landing)} if landing else {})}
+    ingests = [f"ingest__{source.name}" for source in load_sources()]
+    for dag_id in ingests:
+        api.trigger(dag_id, conf, result.run_id)
+    _await_runs(api, ingests, result.run_id, progress)
+    _follow(api, BUILD, lambda: _build_is_due(business_date), conf, started, progress)
+    _follow(api, EXPORT, lambda: pending_build() is not None, {}, started, progress)
+    result.failures = _failures(api, started)
+    result.missing = _missing(result.run_id)
+    return result
+
+
+def end_leftovers(api: AirflowApi) -> int:
+    """Fail the runs a killed stack left under way; what they did not finish is taken up by the next run."""
+    leftovers = api.dag_runs(states=UNDER_WAY)
+    for run in leftovers:
+        api.fail_run(run["dag_id"], run["dag_run_id"])
+    return len(leftovers)
+
+
+def _await_runs(api: AirflowApi, dag_ids: list[str], run_id: str, progress: Progress) -> None:
+    states: dict[str, str] = {}
+
+    def ended() -> bool:
+        for dag_id in dag_ids:
+            if states.get(dag_id) not in ENDED:
+                state = api.dag_run(dag_id, run_id)["state"]
+                if states.get(dag_id) != state:
+                    progress(dag_id, state)
+                states[dag_id] = state
+        return all(states[dag_id] in ENDED for dag_id in dag_ids)
+
+    wait_until(ended, timeout=DAY_TIMEOUT, what="the ingest DAGs", poll=0.5)
+
+
+def _follow(
+    api: AirflowApi, dag_id: str, is_due: Callable[[], bool], conf: dict[str, Any], started: datetime, progress: Progress
+) -> None:
+    """Wait until the stage has no work left. Assets start it; if they did not (a crash between), it is asked for."""
+    shown = ""
+    asked = False
+
+    def settled() -> bool:
+        nonlocal shown, asked
+        under_way = api.dag_runs(dag_id, states=UNDER_WAY)
+        if under_way:
+            if shown != under_way[-1]["state"]:
+                shown = under_way[-1]["state"]
+                progress(dag_id, shown)
+            return False
+        failed = api.dag_runs(dag_id, states=["failed"], since=started)
+        if failed or not is_due():
+            progress(dag_id, "failed" if failed else "success")
+            return True
+        if not asked:
+            asked = True
+            api.trigger(dag_id, conf, f"asked__{uuid4().hex[:8]}")
+            return False
+        return True
+
+    wait_until(settled, timeout=DAY_TIMEOUT, what=dag_id, poll=0.5)
+
+
+def _build_is_due(business_date: date) -> bool:
+    with connect() as connection:
+        row = connection.execute(
+            "select exists (select from audit.batch left join audit.build using (build_id)"
+            " where batch.status = 'accepted' and build.status is distinct from 'succeeded')"
+            " or not exists (select from audit.build where status = 'succeeded' and business_date >= %s)",
+            [business_date],
+        ).fetchone()
+    return bool(row and row[0])
+
+
+def _failures(api: AirflowApi, started: datetime) -> list[str]:
+    sentences: list[str] = []
+    for run in api.dag_runs(states=["failed"], since=started):
+        dag_id, run_id = run["dag_id"], run["dag_run_id"]
+        for task in api.task_instances(dag_id, run_id, states=["failed"]):
+            log = (
+                settings().logs / "tasks" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task['task_id']}"
+                / f"attempt={task['try_number']}.log"
+            )  # fmt: skip
+            sentences.append(f"{dag_id}.{task['task_id']}: {_reason(dag_id, run_id)} (log: {log})")
+    return sentences
+
+
+def _reason(dag_id: str, run_id: str) -> str:
+    """The rules behind a failure, from the evidence tables; the task log has the rest."""
+    with connect() as connection:
+        if dag_id.startswith("ingest__"):
+            rows = connection.execute(
+                "select rule, detail_zh from audit.ingest_outcome"
+                " where run_id = %s and source = %s and outcome in ('refused', 'failed')",
+                [run_id, dag_id.removeprefix("ingest__")],
+            ).fetchall()
+        elif dag_id == EXPORT:
+            rows = connection.execute(
+                "select rule_id, target || '：' || title_zh from audit.quality_result"
+                " where suite = 'exports' and not success and severity = 'stop'"
+                " and build_id = (select max(build_id) from audit.build where status = 'succeeded')"
+            ).fetchall()
+        else:
+            rows = connection.execute(
+                "select unique_id, left(message, 200) from audit.dbt_result where status in ('error', 'fail')"
+                " and build_id = (select max(build_id) from audit.build)"
+            ).fetchall()
+    return "; ".join(f"[{rule}] {detail}" for rule, detail in dict.fromkeys(rows)) or "the task failed"
+
+
+def _missing(run_id: str) -> list[str]:
+    with connect() as connection:
+        return [
+            name
+            for (name,) in connection.execute(
+                "select source from audit.ingest_outcome where run_id = %s and outcome = 'absent' order by source",
+                [run_id],
+            )
+        ]

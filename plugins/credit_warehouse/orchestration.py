@@ -1,0 +1,148 @@
+"""What the DAG files wire: each function is the body of one task. The only module that imports Airflow."""
+
+from __future__ import annotations
+
+import os
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import Asset, Connection, get_current_context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from credit_warehouse.build import open_build, run_build
+from credit_warehouse.db import connect
+from credit_warehouse.declarations import load_source
+from credit_warehouse.export import export_build, pending_build
+from credit_warehouse.gates import check_batch
+from credit_warehouse.load import load_batch
+from credit_warehouse.receive import note, receive
+from credit_warehouse.refusal import Refused
+from credit_warehouse.report import write_report
+from credit_warehouse.transports.delivery import Endpoint
+
+BUSINESS_ZONE = "Asia/Shanghai"
+MARTS = Asset("marts")
+
+
+def raw_asset(source: str) -> Asset:
+    """The asset that says new accepted rows of a source lie in ``raw``."""
+    return Asset(f"raw.{source}")
+
+
+def business_date(context: Any) -> date:
+    """The day asked for; else the newest day of the triggering events; else today in China."""
+    asked = (context.get("params") or {}).get("business_date")
+    if asked:
+        return date.fromisoformat(asked)
+    days = [
+        event.extra["business_date"]
+        for events in (context.get("triggering_asset_events") or {}).values()
+        for event in events
+        if event.extra.get("business_date")
+    ]
+    return date.fromisoformat(max(days)) if days else datetime.now(ZoneInfo(BUSINESS_ZONE)).date()
+
+
+def take_in(source_id: str) -> list[int]:
+    """Receive and load; returns the batches that wait for the gate."""
+    context = get_current_context()
+    source, day, run_id = load_source(source_id), business_date(context), context["run_id"]
+    landing = context["params"].get("landing")
+    batches = receive(
+        source, day, run_id, landing=Path(landing) if landing else None, endpoint=None if landing else _endpoint(source)
+    )
+    return [batch_id for batch_id in batches if not _noted(load_batch(source, batch_id), source_id, run_id, batch_id)]
+
+
+def gate_raw(source_id: str, batches: list[int]) -> None:
+    """Gate each loaded batch; the asset event tells the build that something was accepted."""
+    context = get_current_context()
+    source, run_id = load_source(source_id), context["run_id"]
+    refused = [_noted(check_batch(source, batch_id), source_id, run_id, batch_id) for batch_id in batches]
+    if all(refused):  # also when there was no batch
+        raise AirflowSkipException("nothing new was accepted")
+    context["outlet_events"][raw_asset(source_id)].extra = {"business_date": business_date(context).isoformat()}
+
+
+def tell_outcome(source_id: str) -> None:
+    """Fail the run of a source of which something was refused, naming file and rule."""
+    context = get_current_context()
+    with connect() as connection:
+        refused = connection.execute(
+            "select coalesce(rule, outcome), detail_zh, detail_en from audit.ingest_outcome"
+            " where run_id = %s and source = %s and outcome in ('refused', 'failed')",
+            [context["run_id"], source_id],
+        ).fetchall()
+    if refused:
+        raise AirflowFailException("; ".join(f"{source_id} [{rule}] {zh} | {en}" for rule, zh, en in refused))
+
+
+def ingests_settled() -> bool:
+    """Whether no ingest is under way, so that one build takes all of the day's arrivals."""
+    from credit_warehouse.declarations import load_sources
+
+    instance: Any = get_current_context()["ti"]
+    return not any(
+        instance.get_dr_count(f"ingest__{source.name}", states=["running", "queued"]) for source in load_sources()
+    )
+
+
+def build_record() -> int:
+    """Take all accepted batches into the record; returns the build."""
+    build_id = open_build(business_date(get_current_context()))
+    if build_id is None:
+        raise AirflowSkipException("everything accepted is in the record")
+    run_build(build_id)
+    return build_id
+
+
+def export_products() -> None:
+    """Write the feeds of the newest build; fails when a gate held additions back (removals have left then)."""
+    build_id = pending_build()
+    if build_id is None:
+        raise AirflowSkipException("the newest build has left")
+    held = export_build(build_id)
+    if held:
+        rules = "; ".join(f"{product} [{check.rule}] {check.title}" for product, checks in held.items() for check in checks)
+        raise AirflowException(f"additions held back, removals sent: {rules}")
+
+
+def report_quality() -> str:
+    """Write the quality report; returns its file name."""
+    return write_report().name
+
+
+def _endpoint(source: Any) -> Endpoint | None:
+    name = source.ingest.transport.connection
+    if not name or f"AIRFLOW_CONN_{name.upper()}" not in os.environ and not _known(name):
+        return None
+    found = Connection.get(name)
+    if source.ingest.transport.kind == "http":
+        return Endpoint(f"{found.schema or 'http'}://{found.host}:{found.port}", found.password)
+    return Endpoint(found.get_uri().replace("postgres://", "postgresql://", 1))
+
+
+def _known(name: str) -> bool:
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        Connection.get(name)
+    except AirflowNotFoundException:
+        return False
+    return True
+
+
+def _noted(refusal: Refused | None, source_id: str, run_id: str, batch_id: int) -> bool:
+    """Record a refusal that came after receipt under the file it concerns; whether there was one."""
+    if refusal is None:
+        return False
+    with connect() as connection:
+        row = connection.execute(
+            "select file_name, business_date from audit.batch where batch_id = %s", [batch_id]
+        ).fetchone()
+        assert row
+        note(connection, run_id, load_source(source_id), row[1], "refused",
+             refusal=refusal, file_name=row[0], batch_id=batch_id)  # fmt: skip
+    return True
