@@ -16,6 +16,7 @@ from credit_warehouse import db, stack
 from credit_warehouse.settings import PROJECT_ROOT, settings
 from credit_warehouse.stack import ports, postgres, service
 from credit_warehouse.stack.airflow_api import AirflowApi
+from credit_warehouse.stack.ending import runs
 from credit_warehouse.stack.processes import members
 from credit_warehouse.stack.waiting import wait_until
 
@@ -72,13 +73,6 @@ def begin(dags: Path) -> AirflowApi:
 
 def family() -> set[psutil.Process]:
     return set().union(*(members(record) for record in service.processes().records()))
-
-
-def alive(processes: set[psutil.Process]) -> list[psutil.Process]:
-    # A zombie only waits for the init process of the machine to take note.
-    return [
-        process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    ]
 
 
 def ends(api: AirflowApi, dag_id: str, run_id: str) -> str:
@@ -175,7 +169,7 @@ def test_a_start_after_a_kill_clears_what_is_left(api: AirflowApi, dags: Path) -
     for record in service.processes().records():
         psutil.Process(record.pid).kill()
     again = begin(dags)
-    assert alive(before) == []
+    assert [process for process in before if runs(process)] == []
     assert (settings().run / "postgres.port").read_text() == port and again.base_url == api.base_url
     again.fail_run("endless", "cut")
     assert ends(again, "endless", "cut") == "failed"
@@ -188,7 +182,7 @@ def test_a_stop_leaves_no_process_and_no_port(api: AirflowApi) -> None:
     wait_until(lingering, timeout=60, what="the endless task")
     before = family()
     stack.stop()
-    assert alive(before) == []
+    assert [process for process in before if runs(process)] == []
     assert stack.status().processes == {}
     assert ports.is_free(ports.known(settings().run, "postgres") or 0)
     with pytest.raises(db.NoDatabase):

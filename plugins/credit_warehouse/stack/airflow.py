@@ -68,7 +68,7 @@ def start(
     ports.claim(settings().run, PORT)
     env = environment(dags=dags, connections=connections)
     for name, arguments in COMPONENTS.items():
-        # The triggerer waits 10 s for its child; it keeps its triggers in the database and has nothing to save.
+        # The triggerer waits 10 s for its child, yet its triggers are in the database: nothing is lost.
         end = signal.SIGKILL if name == "triggerer" else signal.SIGTERM
         processes.start(name, command(*arguments), env, cwd=airflow_home(), stop_signal=end)
     return client()

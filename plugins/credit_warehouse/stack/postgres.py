@@ -20,6 +20,7 @@ from credit_warehouse import db
 from credit_warehouse.secrets import secret
 from credit_warehouse.settings import settings
 from credit_warehouse.stack import ports
+from credit_warehouse.stack.ending import survivors
 from credit_warehouse.stack.files import write_atomically
 from credit_warehouse.stack.postgres_settings import arguments
 from credit_warehouse.stack.processes import Processes, ProcessFailed, Record
@@ -149,8 +150,7 @@ def remove_leftovers(data: Path) -> None:
     for process in left:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    _, alive = psutil.wait_procs(left, timeout=30)
-    if alive:
+    if alive := survivors(left, 30):
         raise ProcessFailed(f"processes {[process.pid for process in alive]} still use {data}")
     (data / "postmaster.pid").unlink(missing_ok=True)
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import psutil
 
+from credit_warehouse.stack.ending import runs, survivors
 from credit_warehouse.stack.files import write_atomically
 from credit_warehouse.stack.identity import boot, identity
 from credit_warehouse.stack.waiting import wait_until
@@ -145,15 +146,13 @@ class Processes:
             for process in family:
                 if not record.leader_only or process.pid == record.pid:
                     _signal(process, record.stop_signal)
-        psutil.wait_procs(doomed, timeout=grace)
+        stubborn = survivors(doomed, grace)
 
         def all_gone() -> bool:
-            left = {process for process in doomed if _runs(process)}.union(
-                *(members(record) for record in chosen)
-            )
+            left = stubborn.union(*(members(record) for record in chosen))
             for process in left:
                 _signal(process, signal.SIGKILL)
-            psutil.wait_procs(left, timeout=1)
+            stubborn.intersection_update(survivors(left, 1))
             return not left
 
         wait_until(all_gone, timeout=30, what="killed processes to end")
@@ -181,7 +180,7 @@ def members(record: Record) -> set[psutil.Process]:
         return set()
     now = identity(record.pid)
     trusted = now in (None, record.identity)
-    snapshot = [process for process in psutil.process_iter() if process.pid != os.getpid() and _runs(process)]
+    snapshot = [process for process in psutil.process_iter() if process.pid != os.getpid() and runs(process)]
     found = {
         process
         for process in snapshot
@@ -194,13 +193,6 @@ def members(record: Record) -> set[psutil.Process]:
         if not more:
             return found
         found |= more
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _session(pid: int) -> int | None:
