@@ -1,0 +1,172 @@
+"""What must come out: written from what was planted and from the law, never from the warehouse's own rules.
+
+Files under ``truth/`` (UTF-8, header line, ``\\n``):
+
+* ``subjects.csv``: subject_no, kind, name, identifier_type, identifier, birth_date, sex, region
+* ``items.csv``: business_date, source, source_key, subject_no, status - after the deliveries that arrived by that day;
+  status is ACTIVE, DELETED or REVOKED (court), ACTIVE or ABSENT (tax), ACTIVE (bank, registry); an empty subject_no is
+  an orphan. ``source_key`` is the court's id, ``nsrsbh|sz``, ``jgdm|lsh`` or ``pripid``
+* ``exposure.csv``, ``directives.csv``: business_date, court_id, expected, reason (joined with ``|``, sorted)
+* ``rejects.csv``: business_date, source, file, record_no, rule
+* ``deliveries.csv``: business_date, source, file, sha256, rows, note, delivered_on
+* ``planted.csv``: business_date, source, source_key, subject_no, label - every special case, from which day on
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from pathlib import Path
+
+from credit_warehouse.sandbox.bank import Banks
+from credit_warehouse.sandbox.court import Court, Message
+from credit_warehouse.sandbox.period import Period, Plant
+from credit_warehouse.sandbox.population import Person, Population
+from credit_warehouse.sandbox.registry import ENTITIES, Registry
+from credit_warehouse.sandbox.tax import TaxOffice
+from credit_warehouse.sandbox.writers import Written
+
+COLUMNS = {
+    "subjects": (
+        "subject_no",
+        "kind",
+        "name",
+        "identifier_type",
+        "identifier",
+        "birth_date",
+        "sex",
+        "region",
+    ),
+    "items": ("business_date", "source", "source_key", "subject_no", "status"),
+    "exposure": ("business_date", "court_id", "expected", "reason"),
+    "directives": ("business_date", "court_id", "expected", "reason"),
+    "rejects": ("business_date", "source", "file", "record_no", "rule"),
+    "deliveries": ("business_date", "source", "file", "sha256", "rows", "note", "delivered_on"),
+    "planted": ("business_date", "source", "source_key", "subject_no", "label"),
+}
+STATUS = {"A": "ACTIVE", "U": "ACTIVE", "D": "DELETED", "R": "REVOKED"}
+Values = Iterable[Sequence[object]]
+
+
+def write_table(folder: Path, name: str, rows: Values) -> None:
+    """One truth file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS[name])
+        writer.writerows(rows)
+
+
+def subjects(population: Population) -> Values:
+    for person in population.persons:
+        kind = "RESIDENCE_PERMIT" if person.number[0] == "8" else "RESIDENT_ID"
+        yield (person.no, "person", person.name, kind, person.number, person.birth, person.sex, person.region)
+    for unit in population.organisations:
+        yield (unit.no, "organisation", unit.name, "USCC", unit.number, "", "", unit.region)
+
+
+class CourtTruth:
+    """The state of every listing, kept up message by message: the later word of the court wins."""
+
+    def __init__(self, court: Court, period: Period) -> None:
+        self.court = court
+        self.period = period
+        self.newest: dict[int, Message] = {}
+
+    def receive(self, day: int) -> None:
+        for message in self.court.messages[day]:
+            if message.breaks:
+                continue
+            known = self.newest.get(message.listing.id)
+            if known is None or message.updated_at > known.updated_at:
+                self.newest[message.listing.id] = message
+
+    def items(self, day: int) -> Iterator[Sequence[object]]:
+        on = self.period.day(day)
+        for listing_id, message in self.newest.items():
+            subject = message.listing.subject
+            yield (on, "court_defaulters", listing_id, subject.no if subject else "", STATUS[message.action])
+
+    def exposure(self, day: int) -> Iterator[Sequence[object]]:
+        yield from self._expected(day, frozenset())
+
+    def directives(self, day: int) -> Iterator[Sequence[object]]:
+        """A performed listing stays enforceable until the court itself ends it."""
+        yield from self._expected(day, frozenset({"PERFORMED"}))
+
+    def _expected(self, day: int, allowed: frozenset[str]) -> Iterator[Sequence[object]]:
+        on = self.period.day(day)
+        for listing_id, message in self.newest.items():
+            reasons = sorted(self._reasons(message, day, on) - allowed)
+            yield (on, listing_id, "no" if reasons else "yes", "|".join(reasons))
+
+    def _reasons(self, message: Message, day: int, on: date) -> set[str]:
+        listing = message.listing
+        subject = listing.subject
+        two_names = (
+            isinstance(subject, Person) and self.court.name_conflicts.get(subject.no, self.period.days) <= day
+        )
+        ends = listing.ends
+        return {
+            reason
+            for reason, applies in (
+                ("MINOR", listing.minor),
+                ("NOT_PUBLIC", not listing.public),
+                ("PERFORMED", listing.performed),
+                ("WITHDRAWN", message.action == "D"),
+                ("REVOKED", message.action == "R"),
+                ("EXPIRED", ends is not None and ends < on),
+                ("NO_VALID_IDENTIFIER", subject is None),
+                ("IDENTITY_CONFLICT", listing.contradicts or two_names),
+            )
+            if applies
+        }
+
+
+class OtherTruth:
+    """Items of the registry, the tax office and the banks."""
+
+    def __init__(self, registry: Registry, tax: TaxOffice, banks: Banks, period: Period) -> None:
+        self.registry = registry
+        self.tax = tax
+        self.banks = banks
+        self.period = period
+        self._events: dict[str, int] = {}
+        self._arrears: dict[str, int] = {}
+        self._newest_snapshot = -1
+
+    def receive_snapshot(self, snapshot: int) -> None:
+        """A tax file has arrived; it may be older than one that came before."""
+        self._newest_snapshot = max(self._newest_snapshot, snapshot)
+        self._arrears.update({a.key: a.subject.no for a in self.tax.snapshots[snapshot] if not a.breaks})
+
+    def items(self, day: int) -> Iterator[Sequence[object]]:
+        on = self.period.day(day)
+        for entity in self.registry.entities[0]:
+            yield (on, ENTITIES, entity.organisation.registry_id, entity.organisation.no, "ACTIVE")
+        current = {a.key for a in self.tax.snapshots[self._newest_snapshot] if not a.breaks}
+        for key, number in self._arrears.items():
+            yield (on, "tax_arrears", key, number, "ACTIVE" if key in current else "ABSENT")
+        self._events.update({e.key: e.subject.no for e in self.banks.events[day] if not e.refused})
+        for key, number in self._events.items():
+            yield (on, "bank_credit_events", key, number, "ACTIVE")
+
+
+def planted(plants: Iterable[Plant], period: Period) -> Values:
+    for plant in plants:
+        number = "" if plant.subject_no is None else plant.subject_no
+        yield (period.day(plant.day), plant.source, plant.key, number, plant.label)
+
+
+def delivery(written: Written, note: str, delivered_on: date) -> Sequence[object]:
+    """A line of ``deliveries.csv``."""
+    return (
+        written.business_date,
+        written.source,
+        written.path.name,
+        written.sha256,
+        written.rows,
+        note,
+        delivered_on,
+    )
