@@ -171,6 +171,8 @@ def test_a_start_after_a_kill_clears_what_is_left(api: AirflowApi, dags: Path) -
     again = begin(dags)
     assert [process for process in before if runs(process)] == []
     assert (settings().run / "postgres.port").read_text() == port and again.base_url == api.base_url
+    assert again.dag_run("endless", "cut")["state"] == "running"
+    wait_until(lingering, timeout=60, what="the endless task to run again")
     again.fail_run("endless", "cut")
     assert ends(again, "endless", "cut") == "failed"
     again.trigger("quick", run_id="after")

@@ -1,0 +1,125 @@
+"""Real PostgreSQL: one embedded server for the session, one database a test, copied from a prepared template."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from credit_warehouse.build import open_build, run_build
+from credit_warehouse.db import connect, warehouse_dsn
+from credit_warehouse.declarations import load_source, load_sources
+from credit_warehouse.export import export_build
+from credit_warehouse.gates import Checked, check_batch
+from credit_warehouse.load import load_batch
+from credit_warehouse.preparation import prepare
+from credit_warehouse.receive import receive
+from credit_warehouse.refusal import Refused
+from credit_warehouse.settings import settings
+from credit_warehouse.stack import postgres
+from credit_warehouse.stack.service import processes
+
+
+@dataclass
+class Warehouse:
+    """A prepared, empty warehouse and the steps of a day, without Airflow."""
+
+    home: Path
+    landing: Path
+
+    def drop(self, source: str, name: str, content: bytes) -> Path:
+        """Put a file where ``run --landing`` would find it."""
+        path = self.landing / source / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    def ingest(self, day: date, sources: list[str] | None = None) -> dict[str, list[Refused | None]]:
+        """Receive, load and gate; returns the refusals by source."""
+        outcome: dict[str, list[Refused | None]] = {}
+        for source in [load_source(name) for name in sources] if sources else load_sources():
+            outcome[source.name] = [
+                load_batch(source, batch) or check_batch(source, batch)
+                for batch in receive(source, day, f"test-{uuid4().hex[:6]}", landing=self.landing)
+            ]
+        return outcome
+
+    def build(self, day: date) -> int | None:
+        """Take what was accepted into the record."""
+        build_id = open_build(day)
+        if build_id is not None:
+            run_build(build_id)
+        return build_id
+
+    def day(self, day: date, landing: Path | None = None) -> dict[str, list[Checked]]:
+        """A whole business day; returns what the export gates held back."""
+        if landing:
+            self.landing = landing
+        self.ingest(day)
+        build_id = self.build(day)
+        return export_build(build_id) if build_id is not None else {}
+
+    def rows(self, query: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        with connect() as connection:
+            return connection.execute(query.encode(), parameters).fetchall()
+
+    def execute(self, statement: str, parameters: list[Any] | None = None) -> None:
+        """Change something."""
+        with connect() as connection:
+            connection.execute(statement.encode(), parameters)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """An embedded server with a prepared template database: (DSN of the template, home)."""
+    home = tmp_path_factory.mktemp("server") / "home"
+    before = os.environ.get("WAREHOUSE_HOME")
+    os.environ["WAREHOUSE_HOME"] = str(home)
+    settings.cache_clear()
+    family = processes()
+    postgres.start(family)
+    try:
+        prepare()
+        yield warehouse_dsn(), home
+    finally:
+        os.environ["WAREHOUSE_HOME"] = str(home)
+        settings.cache_clear()
+        postgres.stop(family)
+        if before is None:
+            del os.environ["WAREHOUSE_HOME"]
+        settings.cache_clear()
+
+
+@pytest.fixture
+def warehouse(server: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    """A prepared warehouse that nobody else uses."""
+    template, prepared_home = server
+    name = f"test_{uuid4().hex[:10]}"
+    home = tmp_path / "home"
+    # Same keys (the seeds were loaded with them) and dbt's parsed project: a parse takes longer than most tests.
+    for part in ("secrets", "dbt"):
+        if (prepared_home / part).exists():
+            shutil.copytree(prepared_home / part, home / part)
+    monkeypatch.setenv("WAREHOUSE_HOME", str(prepared_home))
+    settings.cache_clear()
+    administration = postgres.superuser(int(conninfo_to_dict(template)["port"]))
+    with psycopg.connect(administration, autocommit=True) as connection:
+        connection.execute(f"create database {name} template warehouse owner warehouse".encode())
+    monkeypatch.setenv("WAREHOUSE_HOME", str(home))
+    monkeypatch.setenv("WAREHOUSE_DSN", template.rsplit("/", 1)[0] + f"/{name}")
+    monkeypatch.setenv("WAREHOUSE_OK_WAIT_SECONDS", "0.01")
+    settings.cache_clear()
+    yield Warehouse(home=home, landing=tmp_path / "landing")
+    settings.cache_clear()
+    with psycopg.connect(administration, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)".encode())
