@@ -70,12 +70,18 @@ def start(
     for name, arguments in COMPONENTS.items():
         # The triggerer waits 10 s for its child, yet its triggers are in the database: nothing is lost.
         end = signal.SIGKILL if name == "triggerer" else signal.SIGTERM
-        processes.start(name, command(*arguments), env, cwd=airflow_home(), stop_signal=end)
+        # A scheduler told to end lets its tasks finish. What is killed after the grace runs again at the next
+        # start, while a task that is only interrupted would count as failed, or even as done.
+        alone = name == "scheduler"
+        processes.start(
+            name, command(*arguments), env, cwd=airflow_home(), stop_signal=end, leader_only=alone
+        )
     return client()
 
 
 def stop(processes: Processes) -> None:
-    """Stop the four components and every task they run."""
+    """Stop the four components and every task they run; the scheduler first, so that tasks can report."""
+    processes.stop(["scheduler"], grace=5)
     processes.stop(COMPONENTS, grace=5)
 
 

@@ -143,14 +143,16 @@ class Processes:
         for record in chosen:
             family = members(record)
             doomed |= family
-            for process in family:
-                if not record.leader_only or process.pid == record.pid:
-                    _signal(process, record.stop_signal)
+            orderly = self.is_running(record)  # without their leader the others cannot end in order
+            for process in sorted(family, key=_started):
+                if not (orderly and record.leader_only and process.pid != record.pid):
+                    _signal(process, record.stop_signal if orderly else signal.SIGKILL)
         stubborn = survivors(doomed, grace)
 
         def all_gone() -> bool:
             left = stubborn.union(*(members(record) for record in chosen))
-            for process in left:
+            # Parents first: a task must not see its subprocess die and take that for the end of the work.
+            for process in sorted(left, key=_started):
                 _signal(process, signal.SIGKILL)
             stubborn.intersection_update(survivors(left, 1))
             return not left
@@ -207,6 +209,13 @@ def _parent(process: psutil.Process) -> int | None:
         return process.ppid()
     except psutil.NoSuchProcess:
         return None
+
+
+def _started(process: psutil.Process) -> float:
+    try:
+        return process.create_time()
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def _token(process: psutil.Process) -> str | None:

@@ -89,4 +89,5 @@ def _stop(family: Processes) -> None:
 
 
 def _stop_all_but_the_database(family: Processes) -> None:
+    airflow.stop(family)
     family.stop([record.name for record in family.records() if record.name != postgres.NAME], grace=5)
