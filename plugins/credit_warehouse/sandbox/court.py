@@ -127,6 +127,7 @@ class Court:
             self._contradicting,
             self._two_names,
             self._short_numbers,
+            self._permits,
             self._expired,
             self._performed,
             self._by_org_code,
@@ -134,7 +135,7 @@ class Court:
             listed += plant()
         people = max(20, round(len(self.population.adults) * LISTED_SHARE) - listed)
         units = max(20, round(len(self.population.organisations) * LISTED_SHARE))
-        for subject in [*self._take_persons(people), *self._take_organisations(units)]:
+        for subject in self._take_parties(people, units):
             draw = self.rng.random()
             self._ordinary.append(self._list(0, subject, partly=draw < 0.06))
             if draw > 0.9:
@@ -150,7 +151,7 @@ class Court:
         return len(self.population.minors)
 
     def _hidden(self) -> int:
-        for subject in [*self._take_persons(self._special), *self._take_organisations(2)]:
+        for subject in self._take_parties(self._special, 2):
             self._plant(0, self._list(0, subject, public=False), "NOT_PUBLIC")
         return self._special
 
@@ -179,9 +180,9 @@ class Court:
         people = self._take_persons(2 * self._special)
         for i, person in enumerate(people):
             if i % 2:
-                change = {"sex": "女" if person.sex == "男" else "男"}
+                change: dict[str, object] = {"sex": "女" if person.sex == "男" else "男"}
             else:
-                change = {"birth": person.birth + timedelta(days=self.rng.choice((-3653, -365, 31, 400)))}
+                change = {"birth": person.birth + timedelta(days=self.rng.choice((-3653, -400, -365, 31)))}
             listing = self._list(0, person, contradicts=True, **change)
             self._plant(0, listing, "SEX_CONFLICT" if i % 2 else "BIRTH_CONFLICT")
             if i in (2, 3):
@@ -210,11 +211,18 @@ class Court:
             self._plant(0, self._list(0, person, number=person.short_number), "FIFTEEN_DIGIT")
         return len(people)
 
+    def _permits(self) -> int:
+        people = self._take_persons(2, lambda person: person.number[0] == "8")
+        for person in people:
+            self._plant(0, self._list(0, person), "RESIDENCE_PERMIT")
+        return len(people)
+
     def _expired(self) -> int:
         people = self._take_persons(self._special, lambda person: person.birth.year < 1998)
         start = self.period.start
         units = _take(self._organisations, 2, lambda unit: (start - unit.established).days > 7 * 366)
-        for subject in [*people, *units]:
+        parties: list[Subject] = [*people, *units]
+        for subject in parties:
             decided = start - timedelta(days=self.rng.randint(3 * 366, 7 * 365))
             conducts = (self.rng.choice(("D2", "D3", "D4", "D5", "D6")),)
             listing = self._list(
@@ -230,10 +238,9 @@ class Court:
         return len(people)
 
     def _performed(self) -> int:
-        people = self._take_persons(self._special)
-        for subject in [*people, *self._take_organisations(3)]:
+        for subject in self._take_parties(self._special, 3):
             self._plant(0, self._list(0, subject, performed=True), "PERFORMED")
-        return len(people)
+        return self._special
 
     def _by_org_code(self) -> int:
         for i, unit in enumerate(self._take_organisations(2 * max(2, self._special // 2))):
@@ -251,7 +258,7 @@ class Court:
 
     def _later_day(self, day: int) -> None:
         share = max(3, len(self._ordinary) // 80)
-        fresh = [*self._take_persons(share), *self._take_organisations(share // 2 + 1)]
+        fresh = self._take_parties(share, share // 2 + 1)
         newest = [
             self._list(day, subject, published=self.period.day(day) - timedelta(days=self.rng.randint(0, 1)))
             for subject in fresh
@@ -424,6 +431,9 @@ class Court:
 
     def _take_persons(self, wanted: int, fits: Callable[[Person], bool] | None = None) -> list[Person]:
         return _take(self._persons, wanted, fits)
+
+    def _take_parties(self, persons: int, organisations: int) -> list[Subject]:
+        return [*self._take_persons(persons), *self._take_organisations(organisations)]
 
     def _take_organisations(self, wanted: int) -> list[Organisation]:
         return _take(self._organisations, wanted)

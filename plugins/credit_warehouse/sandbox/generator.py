@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -195,22 +196,16 @@ class _Assembly:
         folder = self.out / "truth"
         court = truth.CourtTruth(self.court, self.period)
         other = truth.OtherTruth(self.registry, self.tax, self.banks, self.period)
-        items: list[Sequence[object]] = []
-        exposure: list[Sequence[object]] = []
-        directives: list[Sequence[object]] = []
         for day in range(self.period.days):
             court.receive(day)
             if late and day == NEXT_DAY:
                 other.receive_snapshot(LATE_DAY)
             if not (late and day == LATE_DAY):
                 other.receive_snapshot(day)
-            items += [*court.items(day), *other.items(day)]
-            exposure += court.exposure(day)
-            directives += court.directives(day)
+            truth.write_table(folder, "items", chain(court.items(day), other.items(day)))
+            truth.write_table(folder, "exposure", court.exposure(day))
+            truth.write_table(folder, "directives", court.directives(day))
         truth.write_table(folder, "subjects", truth.subjects(self.population))
-        truth.write_table(folder, "items", items)
-        truth.write_table(folder, "exposure", exposure)
-        truth.write_table(folder, "directives", directives)
         truth.write_table(folder, "rejects", self.rejects)
         truth.write_table(folder, "deliveries", self.deliveries)
 

@@ -89,7 +89,7 @@ def court_row(message: Message, dirt: Dirt) -> dict[str, Any]:
         "gistId": listing.gist_id,
         "regDate": dirt.court_date(listing.filed),
         "gistUnit": listing.gist_unit,
-        "duty": rng.choice(DUTIES).format(amount=listing.amount, case=listing.case_code)
+        "duty": DUTIES[listing.id % len(DUTIES)].format(amount=listing.amount, case=listing.case_code)
         + ("（更正）" if listing.revision else ""),
         "performance": "全部已履行"
         if listing.performed
@@ -111,7 +111,7 @@ def court_row(message: Message, dirt: Dirt) -> dict[str, Any]:
         "decisionDate": dirt.court_date(listing.decided),
         "termMonths": listing.term_months,
         "publicity": "Y" if listing.public else "N",
-        "notifyUnit": None if listing.public else rng.choice(NOTIFY_UNITS),
+        "notifyUnit": None if listing.public else NOTIFY_UNITS[listing.id % len(NOTIFY_UNITS)],
         "updatedAt": message.updated_at.isoformat(),
     }
     spoilt: dict[str, dict[str, Any]] = {

@@ -50,11 +50,14 @@ Values = Iterable[Sequence[object]]
 
 
 def write_table(folder: Path, name: str, rows: Values) -> None:
-    """One truth file."""
+    """Append to one truth file, starting it with its header."""
+    path = folder / f"{name}.csv"
+    started = path.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+    with path.open("a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS[name])
+        if not started:
+            writer.writerow(COLUMNS[name])
         writer.writerows(rows)
 
 
