@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,6 +148,17 @@ def test_a_port_stays_while_it_is_free(tmp_path: Path, monkeypatch: pytest.Monke
     assert ports.claim(tmp_path, "api") != first
     taken.add(first)
     assert ports.claim(tmp_path, "postgres") != first
+
+
+def test_ports_claimed_in_parallel_are_all_different_and_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ports, "is_free", lambda port: True)
+    names = [f"service{number}" for number in range(20)]
+    with ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(lambda name: ports.claim(tmp_path, name), names))
+    assert len(set(given)) == len(names)
+    assert [ports.known(tmp_path, name) for name in names] == given
 
 
 def test_the_database_listens_on_loopback_and_logs_no_statement() -> None:
