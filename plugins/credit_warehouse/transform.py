@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,11 @@ PROJECT = PROJECT_ROOT / "dbt_project"
 
 
 class TransformFailed(RuntimeError):
-    """dbt failed; the message names the nodes and the log file."""
+    """dbt failed; the message names the nodes and the log file, ``nodes`` holds every result."""
+
+    def __init__(self, message: str, nodes: list[dict[str, Any]]) -> None:
+        super().__init__(message)
+        self.nodes = nodes
 
 
 def dbt_environment() -> dict[str, str]:
@@ -64,22 +69,32 @@ def run_dbt(command: list[str]) -> list[dict[str, Any]]:
         bad = [f"{node['unique_id']}: {node['message']}" for node in nodes if node["status"] in ("error", "fail")]
         raise TransformFailed(
             f"dbt {' '.join(command)}: {'; '.join(bad) or outcome.exception}"
-            f" (log: {settings().logs / 'dbt' / 'dbt.log'})"
+            f" (log: {settings().logs / 'dbt' / 'dbt.log'})",
+            nodes,
         )
     return nodes
 
 
-def build_models(build_id: int, *, full_refresh: bool = False) -> int:
-    """Build and test everything but seeds and functions; keep the results. Returns the number of nodes."""
-    command = ["build", "--exclude", "resource_type:seed", "resource_type:function", "resource_type:unit_test"]
-    nodes = run_dbt([*command, *(["--full-refresh"] if full_refresh else [])])
+def build_models(build_id: int) -> int:
+    """Build and test everything but seeds and functions; keep the results, good or bad. Returns how many."""
+    try:
+        nodes = run_dbt(
+            ["build", "--exclude", "resource_type:seed", "resource_type:function", "resource_type:unit_test"]
+        )
+    except TransformFailed as failure:
+        _keep(build_id, failure.nodes)
+        raise
+    _keep(build_id, nodes)
+    return len(nodes)
+
+
+def _keep(build_id: int, nodes: list[dict[str, Any]]) -> None:
     with connect() as connection, connection.cursor().copy(
-        "copy audit.dbt_result (build_id, invocation_id, unique_id, resource_type, status, seconds,"
-        " rows_affected, failures, message) from stdin"
+        "copy audit.dbt_result (build_id, unique_id, resource_type, status, seconds, rows_affected, failures, message)"
+        " from stdin"
     ) as copy:
         for node in nodes:
             copy.write_row((build_id, *node.values()))
-    return len(nodes)
 
 
 def prepare_database() -> bool:
@@ -123,12 +138,19 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 def _node(result: Any) -> dict[str, Any]:
     response = result.adapter_response or {}
     return {
-        "invocation_id": os.environ.get("DBT_INVOCATION_ID", ""),
         "unique_id": result.node.unique_id,
         "resource_type": str(result.node.resource_type),
         "status": str(result.status),
         "seconds": result.execution_time,
         "rows_affected": response.get("rows_affected"),
         "failures": result.failures,
-        "message": result.message,
+        "message": _without_values(result.message),
     }
+
+
+def _without_values(message: str | None) -> str | None:
+    """First two lines of a message, without the quoted values in which PostgreSQL repeats the data."""
+    if message is None:
+        return None
+    lines = " ".join(message.strip().splitlines()[:2])
+    return re.sub(r'"[^"]*[\d\u0080-\U0010ffff][^"]*"', '"…"', lines)

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('touched_item') }}
 {# Bitemporal: valid_from/valid_to is when the fact holds in law, recorded_from/recorded_to when this warehouse
    held that version. The chain of an item is rebuilt from its events whenever one arrives, so its last version
    depends on what was said and when it was said, not on the order of arrival. #}

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('changed_item') }}
 {# What may be shown to the public: the fields of Art. 6 (法释〔2013〕17号, 2017 revision) and no others. Address,
    photograph, telephone, family and the free text of the duty are not among them. #}
 {{ config(

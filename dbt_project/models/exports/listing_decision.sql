@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('changed_item') }}
 {# Every listing and every reason that keeps it out of a product; no reason means it may leave. #}
 {{ config(
     incremental_strategy='replace_changed',

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('changed_item') }}
 {# Which department shall restrict, review or merely consider what, for whom, until when. Only the listed subject
    itself: officers of a listed company are not listed persons. #}
 {{ config(

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('changed_item') }}
 {{ config(
     incremental_strategy='replace_changed',
     changed='changed_item',

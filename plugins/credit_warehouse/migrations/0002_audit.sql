@@ -95,7 +95,6 @@ comment on table audit.quality_result is '边界质量门禁结果（Great Expec
 
 create table audit.dbt_result (
     build_id bigint not null references audit.build,
-    invocation_id text not null,
     unique_id text not null,
     resource_type text not null,
     status text not null,
@@ -104,10 +103,9 @@ create table audit.dbt_result (
     failures bigint,
     message text,
     finished_at timestamptz not null default clock_timestamp(),
-    primary key (invocation_id, unique_id)
+    primary key (build_id, unique_id)
 );
 comment on table audit.dbt_result is 'dbt 逐节点结果 | result of every dbt node';
-create index dbt_result_by_build on audit.dbt_result (build_id);
 
 create table audit.watermark (
     source text not null references audit.source,

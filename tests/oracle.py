@@ -1,0 +1,151 @@
+"""Compare a warehouse with the sandbox's truth, row by row. Tokens are computed here with the standard library, not
+by the project's SQL, and what is expected comes from the truth files alone."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import hmac
+import re
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from credit_warehouse.identifiers import to_resident_id_18
+
+Query = Callable[[str], list[tuple[Any, ...]]]
+Expected = dict[tuple[str, ...], tuple[str, ...]]
+
+
+def read(truth: Path, name: str, day: str | None = None) -> list[dict[str, str]]:
+    """Rows of one truth file, of one business day where it has days."""
+    with (truth / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
+        return [row for row in csv.DictReader(stream) if day is None or row["business_date"] == day]
+
+
+def token(key: bytes, text: str) -> str:
+    """HMAC-SHA256, first 128 bits."""
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def subject_ids(truth: Path, key: bytes) -> dict[str, str]:
+    """subject_no -> the subject_id it must get; an empty number is an orphan."""
+    known = {"": ""}
+    for row in read(truth, "subjects"):
+        number = row["identifier"]
+        text = f"resident_id:{to_resident_id_18(number)}" if row["kind"] == "person" else f"org_code:{number[8:17]}"
+        known[row["subject_no"]] = token(key, text)
+    return known
+
+
+def differences(query: Query, truth: Path, day: str, key: bytes) -> list[str]:
+    """Everything in which the warehouse differs from the truth at the end of ``day``; empty means equal."""
+    return [
+        *_compare("item", _expected_items(truth, day, key), _found_items(query)),
+        *_compare("exposure", _expected_listings(truth, "exposure", day), _found_decisions(query, "exposure_reasons")),
+        *_compare("directive", _expected_listings(truth, "directives", day), _found_decisions(query, "directive_reasons")),
+        *_compare("published", _allowed(truth, "exposure", day), _ids(query, "exposure_publication")),
+        *_compare("directed", _allowed(truth, "directives", day), _ids(query, "punishment_directive")),
+        *_compare("record", _expected_record(truth, day, key), _found_record(query)),
+        *_compare("reject", _expected_rejects(truth, day), _found_rejects(query)),
+    ]
+
+
+def _compare(what: str, expected: Expected, found: Expected) -> list[str]:
+    assert expected, f"the truth about {what} is empty: nothing would be compared"
+    return [
+        f"{what} {'|'.join(name)}: expected {expected.get(name)}, found {found.get(name)}"
+        for name in sorted(expected.keys() | found.keys())
+        if expected.get(name) != found.get(name)
+    ]
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", text).upper())
+
+
+def _item_id(key: bytes, source: str, source_key: str) -> str:
+    parts = source_key.split("|")
+    if source == "tax_arrears":
+        parts[0] = _plain(parts[0])
+    return token(key, ":".join([source, *parts]))
+
+
+def _expected_items(truth: Path, day: str, key: bytes) -> Expected:
+    subjects = subject_ids(truth, key)
+    return {
+        (_item_id(key, row["source"], row["source_key"]),): (
+            row["source"], subjects[row["subject_no"]], row["status"].replace("ABSENT", "DELETED"))
+        for row in read(truth, "items", day)
+    }  # fmt: skip
+
+
+def _found_items(query: Query) -> Expected:
+    rows = query("select item_id, source, coalesce(subject_id, ''), status from core.credit_item"
+                 " where recorded_to = 'infinity'")  # fmt: skip
+    return {(row[0],): row[1:] for row in rows}
+
+
+def _expected_record(truth: Path, day: str, key: bytes) -> Expected:
+    """Every subject that has something in its record: items by source."""
+    subjects = subject_ids(truth, key)
+    counts: dict[tuple[str, str], int] = {}
+    for row in read(truth, "items", day):
+        if row["status"] == "ACTIVE" and row["subject_no"]:
+            name = (subjects[row["subject_no"]], row["source"])
+            counts[name] = counts.get(name, 0) + 1
+    return {name: (str(count),) for name, count in counts.items()}
+
+
+def _found_record(query: Query) -> Expected:
+    rows = query("select subject_id, source, count(*)::text from marts.credit_record_item group by 1, 2")
+    return {row[:2]: row[2:] for row in rows}
+
+
+def _expected_listings(truth: Path, name: str, day: str) -> Expected:
+    return {(row["court_id"],): (row["expected"], row["reason"]) for row in read(truth, name, day)}
+
+
+def _found_decisions(query: Query, column: str) -> Expected:
+    rows = query(f"select listing_id, coalesce({column}, '') from exports.listing_decision")
+    return {(listing,): ("no" if reasons else "yes", reasons) for listing, reasons in rows}
+
+
+def _allowed(truth: Path, name: str, day: str) -> Expected:
+    return {(row["court_id"],): () for row in read(truth, name, day) if row["expected"] == "yes"}
+
+
+def _ids(query: Query, table: str) -> Expected:
+    rows = query(f"select distinct listing_id from exports.{table} join marts.defaulter_listing using (item_id)"
+                 if table == "punishment_directive" else f"select listing_id from exports.{table}")  # fmt: skip
+    return {(listing,): () for (listing,) in rows}
+
+
+def _expected_rejects(truth: Path, day: str) -> Expected:
+    arrived = {row["file"] for row in read(truth, "deliveries") if row["delivered_on"] <= day}
+    return {
+        (row["source"], row["file"], str(_line(truth.parent, row)), row["rule"]): ()
+        for row in read(truth, "rejects")
+        if row["file"] in arrived
+    }
+
+
+def _line(data: Path, row: dict[str, str]) -> int:
+    """Line of a record in the delivered file: records of CSV may span lines, a sheet starts with its header."""
+    record = int(row["record_no"])
+    if row["file"].endswith(".jsonl"):
+        return record
+    if row["file"].endswith(".xlsx"):
+        return record + 1
+    path = next(data.glob(f"*/{row['source']}/{row['file']}"))
+    with path.open(encoding="gb18030", newline="") as stream:
+        reader = csv.reader(stream)
+        for _ in range(record):
+            next(reader)
+        return reader.line_num + 1
+
+
+def _found_rejects(query: Query) -> Expected:
+    rows = query("select source, file_name, row_no, rule from audit.rejected_row join audit.batch using (batch_id)")
+    return {(source, name, str(row_no), rule): () for source, name, row_no, rule in rows}
