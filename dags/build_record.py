@@ -37,7 +37,5 @@ with DAG(
     settled = task.sensor(task_id="ingests_settled", poke_interval=1, timeout=600, soft_fail=True)(
         orchestration.ingests_settled
     )
-    build = task(
-        orchestration.build_record, task_id="build", outlets=[orchestration.MARTS], trigger_rule="all_done"
-    )
+    build = task(orchestration.build_record, task_id="build", outlets=[orchestration.MARTS], trigger_rule="all_done")
     settled() >> build()

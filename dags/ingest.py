@@ -1,6 +1,6 @@
 """接入：每个声明的来源一个 DAG | one ingest DAG per declared source: receive and load, gate, tell the outcome.
 
-If it fails: the task log names file and rule. The source keeps yesterday's data; deliver a corrected file and run again.
+If it fails: the task log names file and rule. The source keeps yesterday's data; deliver a corrected file, run again.
 """
 
 from __future__ import annotations

@@ -44,7 +44,9 @@ def differences(query: Query, truth: Path, day: str, key: bytes) -> list[str]:
     return [
         *_compare("item", _expected_items(truth, day, key), _found_items(query)),
         *_compare("exposure", _expected_listings(truth, "exposure", day), _found_decisions(query, "exposure_reasons")),
-        *_compare("directive", _expected_listings(truth, "directives", day), _found_decisions(query, "directive_reasons")),
+        *_compare(
+            "directive", _expected_listings(truth, "directives", day), _found_decisions(query, "directive_reasons")
+        ),
         *_compare("published", _allowed(truth, "exposure", day), _ids(query, "exposure_publication")),
         *_compare("directed", _allowed(truth, "directives", day), _ids(query, "punishment_directive")),
         *_compare("record", _expected_record(truth, day, key), _found_record(query)),
@@ -119,7 +121,7 @@ def _allowed(truth: Path, name: str, day: str) -> Expected:
 def _ids(query: Query, table: str) -> Expected:
     rows = query(f"select distinct listing_id from exports.{table} join marts.defaulter_listing using (item_id)"
                  if table == "punishment_directive" else f"select listing_id from exports.{table}")  # fmt: skip
-    return {(listing,): () for (listing,) in rows}
+    return dict.fromkeys(rows, ())
 
 
 def _expected_rejects(truth: Path, day: str) -> Expected:

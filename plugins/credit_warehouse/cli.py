@@ -95,7 +95,8 @@ def prepare() -> None:
 def run(
     business_date: Day,
     landing: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="只处理 DIR/<来源>/ 下的文件 only files found here")
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="只处理该目录 only DIR/<source>/*"),
     ] = None,
 ) -> None:
     """处理一个业务日 | process one business day through the real DAGs; exit status 1 if anything failed."""
@@ -120,9 +121,7 @@ def simulate(
     failures: list[str] = []
     try:
         with console.status("启动中 starting …"):
-            api = stack.start(
-                rehearsal.connections, dag_ids=day.dag_ids(), bootstrap=rehearsal.steps(subjects, days)
-            )
+            api = stack.start(rehearsal.connections, dag_ids=day.dag_ids(), bootstrap=rehearsal.steps(subjects, days))
         day.end_leftovers(api)
         for number, business_date in enumerate(rehearsal.business_days(days), start=1):
             console.rule(f"业务日 business day {business_date} ({number}/{days})")
@@ -144,7 +143,7 @@ def sandbox(
     days: Annotated[int, typer.Option(help="天数 business days")] = 3,
     first_day: Annotated[
         datetime, typer.Option("--start", formats=["%Y-%m-%d"], help="首个业务日 first business day")
-    ] = datetime(2026, 3, 2),  # noqa: B008 - a constant, read once
+    ] = datetime(2026, 3, 2),
 ) -> None:
     """生成合成来源文件与真值 | write synthetic provider files, and the truth behind them apart."""
     from credit_warehouse.sandbox import generate
@@ -220,4 +219,3 @@ def _close(missing: list[str], failures: list[str]) -> None:
 def _fail(message: str) -> typer.Exit:
     Console(stderr=True).print(message, style="red", soft_wrap=True, highlight=False)
     return typer.Exit(FAILED)
-

@@ -1,4 +1,4 @@
-"""One business day through the real scheduler: trigger the ingests, see that build and export follow, say what failed."""
+"""One business day through the real scheduler: trigger the ingests, follow build and export, say what failed."""
 
 from __future__ import annotations
 
@@ -82,7 +82,12 @@ def _await_runs(api: AirflowApi, dag_ids: list[str], run_id: str, progress: Prog
 
 
 def _follow(
-    api: AirflowApi, dag_id: str, is_due: Callable[[], bool], conf: dict[str, Any], started: datetime, progress: Progress
+    api: AirflowApi,
+    dag_id: str,
+    is_due: Callable[[], bool],
+    conf: dict[str, Any],
+    started: datetime,
+    progress: Progress,
 ) -> None:
     """Wait until the stage has no work left. Assets start it; if they did not (a crash between), it is asked for."""
     shown = ""

@@ -61,7 +61,8 @@ def check_batch(source: Source, batch_id: int) -> Refused | None:
             refusal = Refused(
                 stopped.rule,
                 f"{source.label}：{stopped.title}；要求 {stopped.expected}，实际 {stopped.observed}，整份拒收",
-                f"{source.name}: {stopped.rule}; expected {stopped.expected}, observed {stopped.observed}; refused whole",
+                f"{source.name}: {stopped.rule}; expected {stopped.expected}, observed {stopped.observed};"
+                " refused whole",
             )
             refuse(connection, batch_id, refusal)
             return refusal
@@ -106,7 +107,7 @@ def fill(rules: list[Rule], values: dict[str, Any], columns: dict[str, list[str]
 
 def _substitute(value: Any, known: dict[str, Any]) -> Any:
     name = value[1:-1] if isinstance(value, str) and value.startswith("{") and value.endswith("}") else None
-    return known[name] if name in known else value
+    return known.get(name, value) if name else value
 
 
 def _floor(previous: tuple[Any, ...] | None, max_shrink: float | None) -> int | None:
@@ -122,7 +123,7 @@ def validate(query: str, rules: list[Rule]) -> list[Checked]:
     import great_expectations as gx  # three seconds that other tasks need not spend
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_postgres("warehouse", connection_string=sqlalchemy_url())
     definition = source.add_query_asset("rows", query=query).add_batch_definition_whole_table("all")
     suite = gx.ExpectationSuite(

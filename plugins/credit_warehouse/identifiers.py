@@ -109,9 +109,7 @@ def mask_resident_id(text: str | None) -> str | None:
 
 def uscc_check(first17: str) -> str:
     """Check character of the first 17 characters of a USCC (GB 32100)."""
-    total = sum(
-        USCC_ALPHABET.index(char) * weight for char, weight in zip(first17, USCC_WEIGHTS, strict=True)
-    )
+    total = sum(USCC_ALPHABET.index(char) * weight for char, weight in zip(first17, USCC_WEIGHTS, strict=True))
     return USCC_ALPHABET[-total % 31]
 
 
@@ -129,9 +127,7 @@ def uscc_verdict(text: str | None) -> Verdict:
 
 def org_code_check(first8: str) -> str:
     """Check character of the first 8 characters of an organisation code (GB 11714)."""
-    total = sum(
-        ORG_CODE_ALPHABET.index(char) * weight for char, weight in zip(first8, ORG_CODE_WEIGHTS, strict=True)
-    )
+    total = sum(ORG_CODE_ALPHABET.index(char) * weight for char, weight in zip(first8, ORG_CODE_WEIGHTS, strict=True))
     return "0123456789X"[-total % 11]
 
 

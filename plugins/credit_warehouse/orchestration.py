@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset, Connection, get_current_context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowSkipException,
+)
 
 from credit_warehouse.build import open_build, run_build
 from credit_warehouse.db import connect
-from credit_warehouse.declarations import load_source
+from credit_warehouse.declarations import load_source, load_sources
 from credit_warehouse.export import export_build, pending_build
 from credit_warehouse.gates import check_batch
 from credit_warehouse.load import load_batch
@@ -81,8 +85,6 @@ def tell_outcome(source_id: str) -> None:
 
 def ingests_settled() -> bool:
     """Whether no ingest is under way, so that one build takes all of the day's arrivals."""
-    from credit_warehouse.declarations import load_sources
-
     instance: Any = get_current_context()["ti"]
     return not any(
         instance.get_dr_count(f"ingest__{source.name}", states=["running", "queued"]) for source in load_sources()
@@ -105,7 +107,9 @@ def export_products() -> None:
         raise AirflowSkipException("the newest build has left")
     held = export_build(build_id)
     if held:
-        rules = "; ".join(f"{product} [{check.rule}] {check.title}" for product, checks in held.items() for check in checks)
+        rules = "; ".join(
+            f"{product} [{check.rule}] {check.title}" for product, checks in held.items() for check in checks
+        )
         raise AirflowException(f"additions held back, removals sent: {rules}")
 
 
@@ -116,22 +120,20 @@ def report_quality() -> str:
 
 def _endpoint(source: Any) -> Endpoint | None:
     name = source.ingest.transport.connection
-    if not name or f"AIRFLOW_CONN_{name.upper()}" not in os.environ and not _known(name):
+    found = _connection(name) if name else None
+    if found is None:
         return None
-    found = Connection.get(name)
     if source.ingest.transport.kind == "http":
         return Endpoint(f"{found.schema or 'http'}://{found.host}:{found.port}", found.password)
     return Endpoint(found.get_uri().replace("postgres://", "postgresql://", 1))
 
 
-def _known(name: str) -> bool:
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
+def _connection(name: str) -> Any:
+    """The Airflow connection, or None where nobody configured one."""
     try:
-        Connection.get(name)
+        return Connection.get(name)
     except AirflowNotFoundException:
-        return False
-    return True
+        return None
 
 
 def _noted(refusal: Refused | None, source_id: str, run_id: str, batch_id: int) -> bool:

@@ -127,9 +127,7 @@ def _admit(connection: psycopg.Connection, source: Source, delivery: Delivery, r
         ok_path(delivery.path).unlink(missing_ok=True)
 
 
-def _open_batch(
-    connection: psycopg.Connection, source: Source, delivery: Delivery, sha256: str, size: int
-) -> int:
+def _open_batch(connection: psycopg.Connection, source: Source, delivery: Delivery, sha256: str, size: int) -> int:
     row = connection.execute(
         "insert into audit.batch (source, file_name, sha256, bytes, mode, business_date, provider, rows_in)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s) returning batch_id",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets as random_source
+import threading
 
 from credit_warehouse.settings import settings
 
@@ -15,7 +16,7 @@ def secret(name: str) -> str:
     """
     path = settings().secrets / name
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{name}.{os.getpid()}")
+    draft = path.with_name(f".{name}.{os.getpid()}.{threading.get_ident()}")
     if not path.exists():
         draft.touch(mode=0o600)
         draft.write_text(random_source.token_hex(32))

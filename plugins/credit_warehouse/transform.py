@@ -89,10 +89,13 @@ def build_models(build_id: int) -> int:
 
 
 def _keep(build_id: int, nodes: list[dict[str, Any]]) -> None:
-    with connect() as connection, connection.cursor().copy(
-        "copy audit.dbt_result (build_id, unique_id, resource_type, status, seconds, rows_affected, failures, message)"
-        " from stdin"
-    ) as copy:
+    with (
+        connect() as connection,
+        connection.cursor().copy(
+            "copy audit.dbt_result (build_id, unique_id, resource_type, status, seconds, rows_affected, failures,"
+            " message) from stdin"
+        ) as copy,
+    ):
         for node in nodes:
             copy.write_row((build_id, *node.values()))
 

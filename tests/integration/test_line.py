@@ -1,5 +1,4 @@
 """The whole line on hand-made files: what arrives, what is rejected, what may leave."""
-from datetime import date
 
 
 def test_prepared(warehouse):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from credit_warehouse.identifiers import (
     ORG_CODE_ALPHABET,
     RESIDENT_CHECKS,
@@ -21,8 +24,6 @@ from credit_warehouse.identifiers import (
     uscc_check,
     uscc_verdict,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 ON = date(2026, 3, 2)
 births = st.dates(date(1880, 1, 1), ON)
@@ -77,9 +78,7 @@ def test_resident_id_verdicts(text: str | None, verdict: Verdict) -> None:
     assert resident_id_verdict(text, ON) is verdict
 
 
-@pytest.mark.parametrize(
-    "address", ["330106", "320602", "330113", "330114", "810000", "820000", "830000", "931156"]
-)
+@pytest.mark.parametrize("address", ["330106", "320602", "330113", "330114", "810000", "820000", "830000", "931156"])
 def test_no_address_is_a_reason_to_reject(address: str) -> None:
     first17 = f"{address}19600706001"
     assert resident_id_verdict(first17 + resident_id_check(first17), ON) is Verdict.VALID

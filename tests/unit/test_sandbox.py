@@ -19,6 +19,8 @@ from typing import Any
 
 import httpx
 import pytest
+from python_calamine import CalamineWorkbook
+
 from credit_warehouse.identifiers import (
     Verdict,
     birth_date_of,
@@ -34,7 +36,6 @@ from credit_warehouse.sandbox.court_service import create_app
 from credit_warehouse.sandbox.delivery import deliver
 from credit_warehouse.sandbox.period import months_after, years_after
 from credit_warehouse.sandbox.rows import COLUMNS
-from python_calamine import CalamineWorkbook
 
 DAYS = (date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4))
 NULLS = {"", "暂无", "无", r"\N", "NULL", "— —", "—"}
@@ -239,9 +240,7 @@ def states(out: Path) -> Iterator[tuple[date, dict[int, Row]]]:
     for day, rows in messages_by_day(out):
         for row in rows:
             known = newest.get(row["id"])
-            if known is None or datetime.fromisoformat(row["updatedAt"]) > datetime.fromisoformat(
-                known["updatedAt"]
-            ):
+            if known is None or datetime.fromisoformat(row["updatedAt"]) > datetime.fromisoformat(known["updatedAt"]):
                 newest[row["id"]] = row
         yield day, dict(newest)
 
@@ -302,12 +301,13 @@ def reasons(row: Row, day: date, names: dict[str, set[str]]) -> set[str]:
     if row["publicity"] == "N":
         assert row["notifyUnit"]
         found.add("NOT_PUBLIC")
-    if row["performance"] == "全部已履行":
-        found.add("PERFORMED")
     if row["infoActionType"] in "DR":
         found.add("WITHDRAWN" if row["infoActionType"] == "D" else "REVOKED")
-    if row["termMonths"] and months_after(decided, row["termMonths"]) < day:
-        found.add("EXPIRED")
+    else:
+        if row["performance"] == "全部已履行":
+            found.add("PERFORMED")
+        if row["termMonths"] and months_after(decided, row["termMonths"]) <= day:
+            found.add("EXPIRED")
     if number is None:
         found.add("NO_VALID_IDENTIFIER")
     return found
@@ -317,8 +317,7 @@ def test_exposure_and_directives_follow_from_the_delivered_files(out: Path) -> N
     names = names_by_number(out)
     for table, allowed in (("exposure", set()), ("directives", {"PERFORMED"})):
         expected = {
-            (row["business_date"], int(row["court_id"])): (row["expected"], row["reason"])
-            for row in truth(out, table)
+            (row["business_date"], int(row["court_id"])): (row["expected"], row["reason"]) for row in truth(out, table)
         }
         derived = {}
         for day, state in states(out):
@@ -371,9 +370,7 @@ def test_homonyms_share_a_name_and_only_one_is_listed(out: Path) -> None:
 
 def test_a_withdrawal_is_read_before_an_older_correction_in_one_file_and_across_days(out: Path) -> None:
     keys = {
-        int(row["source_key"])
-        for row in truth(out, "planted")
-        if row["label"] == "OLDER_CORRECTION_AFTER_WITHDRAWAL"
+        int(row["source_key"]) for row in truth(out, "planted") if row["label"] == "OLDER_CORRECTION_AFTER_WITHDRAWAL"
     }
     seen: dict[int, tuple[date, str]] = {}
     gaps = set()
@@ -476,9 +473,7 @@ def test_dirt_occurs(tmp_path: Path) -> None:
 # ---------- providers
 
 
-def ask(
-    out: Path, token: str = "secret", path: str = "/v1/court_defaulters", **params: object
-) -> httpx.Response:
+def ask(out: Path, token: str = "secret", path: str = "/v1/court_defaulters", **params: object) -> httpx.Response:
     """One request to the court's service, without a socket."""
 
     async def send() -> httpx.Response:

@@ -62,9 +62,7 @@ def test_a_stop_reaches_children_in_other_sessions_and_ends_what_ignores_it(fami
     assert family.records() == []
 
 
-def test_a_stop_finds_orphans_of_a_killed_leader_from_the_record_alone(
-    family: Processes, tmp_path: Path
-) -> None:
+def test_a_stop_finds_orphans_of_a_killed_leader_from_the_record_alone(family: Processes, tmp_path: Path) -> None:
     record = stubborn(family)
     pids = [process.pid for process in members(record)]
     psutil.Process(record.pid).kill()
@@ -278,7 +276,4 @@ def test_a_server_that_does_not_answer_has_no_health() -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
-    assert (
-        AirflowApi("http://airflow.invalid", "admin", "x", transport=httpx.MockTransport(refuse)).health()
-        is None
-    )
+    assert AirflowApi("http://airflow.invalid", "admin", "x", transport=httpx.MockTransport(refuse)).health() is None

@@ -87,10 +87,8 @@ described as (
 changes as (
     select
         *,
-        row(content_hash, status, removed_at) is distinct from lag(row(content_hash, status, removed_at)) over (
-            partition by item_id order by recorded_at
-        ) as is_change
-    from described
+        coalesce(lag(state) over (partition by item_id order by recorded_at) <> state, true) as is_change
+    from (select *, row(content_hash, status, removed_at)::text as state from described) as stated
 )
 
 select

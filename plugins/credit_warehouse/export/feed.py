@@ -59,9 +59,7 @@ def _compute_changes(connection: psycopg.Connection, product: Product, additions
         sql.SQL(
             "create temp table candidate on commit drop as select {feed} as feed, {entry_id} as entry_id, item_id,"
             " md5(to_jsonb(p)::text) as content_hash, row_to_json(p)::text as body from exports.{table} p"
-        ).format(
-            feed=sql.SQL(product.feed), entry_id=sql.SQL(product.entry_id), table=sql.Identifier(product.name)
-        )
+        ).format(feed=sql.SQL(product.feed), entry_id=sql.SQL(product.entry_id), table=sql.Identifier(product.name))
     )
     connection.execute("analyze candidate")
     # With a red gate the candidates are not trusted: only an explicit reason against a listing removes it.
@@ -113,7 +111,8 @@ def _write_feed(
     full = _dump(
         connection, draft / "full.jsonl", "select body from exports.feed_entry where feed = %s order by entry_id", feed
     )
-    counts = dict(connection.execute("select op, count(*) from change where feed = %s group by op", [feed]).fetchall())
+    found = connection.execute("select op, count(*) from change where feed = %s group by op", [feed]).fetchall()
+    counts: dict[str, int] = dict(found)
     manifest = {
         "format": FORMAT,
         "feed": feed,

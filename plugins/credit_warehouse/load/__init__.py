@@ -55,9 +55,7 @@ def load_batch(source: Source, batch_id: int) -> Refused | None:
     return None
 
 
-def _copy(
-    connection: psycopg.Connection, source: Source, path: Path, batch_id: int, file_name: str
-) -> Loaded:
+def _copy(connection: psycopg.Connection, source: Source, path: Path, batch_id: int, file_name: str) -> Loaded:
     connection.execute("select set_config('credit_warehouse.batch_id', %s, true)", [str(batch_id)])
     target = Target(connection, source, path, batch_id, file_name)
     loaded = READERS[source.ingest.format](target)

@@ -89,7 +89,7 @@ def _number_by_line(target: Target, encoding: str, skip: int) -> None:
             if line != record:
                 copy.write_row((record, line))
     target.connection.execute(
-        f'update raw."{target.source.name}" r set _row_no = l.line from line_of l'  # noqa: S608 - declared id
+        f'update raw."{target.source.name}" r set _row_no = l.line from line_of l'
         " where r._batch_id = %s and r._row_no = l.record",
         [target.batch_id],
     )

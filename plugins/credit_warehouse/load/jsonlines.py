@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from psycopg import sql
 
@@ -23,16 +24,18 @@ def load(target: Target) -> Loaded:
     db = target.connection
     db.execute("create temp table line (line_no bigint generated always as identity, body text) on commit drop")
     # Control characters cannot stand unescaped in JSON, so as delimiter and quote they never meet data.
-    with target.path.open("rb") as stream, db.cursor().copy(
-        "copy line (body) from stdin with (format csv, delimiter e'\\x01', quote e'\\x02', encoding 'UTF8')"
-    ) as copy:
+    with (
+        target.path.open("rb") as stream,
+        db.cursor().copy(
+            "copy line (body) from stdin with (format csv, delimiter e'\\x01', quote e'\\x02', encoding 'UTF8')"
+        ) as copy,
+    ):
         while block := stream.read(BLOCK):
             copy.write(block)
     bad = [
         line_no
         for (line_no,) in db.execute(
-            "select line_no from line where body is not null and not pg_input_is_valid(body, 'json')"
-            " order by line_no"
+            "select line_no from line where body is not null and not pg_input_is_valid(body, 'json') order by line_no"
         )
     ]
     newest = db.execute("select max(line_no) from line where body is not null").fetchone()
@@ -48,7 +51,7 @@ def load(target: Target) -> Loaded:
     return Loaded(rows, rejected, "utf-8", extra)
 
 
-def _first_object(target: Target) -> dict[str, object]:
+def _first_object(target: Target) -> dict[str, Any]:
     with target.path.open("rb") as stream:
         for line in stream:
             if line.strip():

@@ -71,7 +71,7 @@ class Target:
         return sql.SQL("copy {} ({}) from stdin with ({})").format(
             self.table,
             sql.SQL(", ").join(sql.Identifier(name) for name in columns),
-            sql.SQL(options),  # type: ignore[arg-type]  # options are literals of this package
+            sql.SQL(options),  # options are literals of this package
         )
 
     def copy_rows(self, columns: Sequence[str], rows: Iterable[tuple[int, Sequence[str | None]]]) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from python_calamine import CalamineError, CalamineWorkbook
 
 from credit_warehouse.load.target import Loaded, Target
 from credit_warehouse.refusal import Refused
 
-Cell = int | float | str | bool | time | date | datetime
+Cell = int | float | str | bool | time | date | datetime | timedelta
 
 
 def load(target: Target) -> Loaded:

@@ -69,14 +69,10 @@ class Banks:
                 self._plant(day, event, "NO_AUTHORISATION")
         for event in self.rng.sample(self._known, min(len(self._known), max(2, wanted // 4))):
             if self.rng.random() < 0.5:
-                events.append(
-                    replace(event, days_overdue=event.days_overdue + 1, amount=event.amount + 5_000)
-                )
+                events.append(replace(event, days_overdue=event.days_overdue + 1, amount=event.amount + 5_000))
                 self._plant(day, event, "UPDATED")
             else:
-                settled = replace(
-                    event, serial=self._serial(day), kind="结清", ended=self.period.day(day), amount=0
-                )
+                settled = replace(event, serial=self._serial(day), kind="结清", ended=self.period.day(day), amount=0)
                 events.append(settled)
                 fresh.append(settled)
                 self._plant(day, settled, "SETTLED")
@@ -89,9 +85,7 @@ class Banks:
             )
             events.append(event)
         self.rng.shuffle(events)
-        self._known = (
-            [event for event in [*self._known, *fresh] if event.kind != "结清"] if day == 0 else self._known
-        )
+        self._known = [event for event in [*self._known, *fresh] if event.kind != "结清"] if day == 0 else self._known
         return events
 
     def _event(self, day: int, subject: Subject) -> Event:

@@ -160,17 +160,13 @@ class Court:
             listing = self._list(0, person, number=None, subject=None)
             self._plant(0, listing, "MASKED_ONLY")
             if i == 0:
-                self._to_correct.append(
-                    (replace(listing, subject=person, number=person.number), "NUMBER_SUPPLIED")
-                )
+                self._to_correct.append((replace(listing, subject=person, number=person.number), "NUMBER_SUPPLIED"))
         for i, person in enumerate(self._take_persons(self._special + 1)):
             wrong = RESIDENT_CHECKS[(RESIDENT_CHECKS.index(person.number[17]) + self.rng.randint(1, 10)) % 11]
             listing = self._list(0, person, number=person.number[:17] + wrong, subject=None)
             self._plant(0, listing, "CHECK_FAIL")
             if i == 0:
-                self._to_correct.append(
-                    (replace(listing, subject=person, number=person.number), "NUMBER_CORRECTED")
-                )
+                self._to_correct.append((replace(listing, subject=person, number=person.number), "NUMBER_CORRECTED"))
         for unit in self._take_organisations(3):
             listing = self._list(0, unit, number=None, card=unit.org_code[:7], subject=None)
             self._plant(0, listing, "ORG_CODE_TRUNCATED")
@@ -204,9 +200,7 @@ class Court:
         return len(people) + len(known)
 
     def _short_numbers(self) -> int:
-        people = self._take_persons(
-            self._special, lambda person: person.birth.year < 1985 and person.number[0] == "6"
-        )
+        people = self._take_persons(self._special, lambda person: person.birth.year < 1985 and person.number[0] == "6")
         for person in people:
             self._plant(0, self._list(0, person, number=person.short_number), "FIFTEEN_DIGIT")
         return len(people)
@@ -264,9 +258,7 @@ class Court:
             for subject in fresh
         ]
         for listing in self._draw(share):
-            self._send(
-                day, replace(listing, revision=listing.revision + 1, partly=True), "U", plant="CORRECTED"
-            )
+            self._send(day, replace(listing, revision=listing.revision + 1, partly=True), "U", plant="CORRECTED")
         for listing in self._draw(share):
             performed = replace(listing, performed=True, revision=listing.revision + 1)
             self._send(day, performed, "U", plant="PERFORMED")
@@ -334,11 +326,7 @@ class Court:
         conducts = facts.get("conducts") or _conducts(rng)
         assert isinstance(conducts, tuple)
         term = None if conducts == ("D1",) else 24 + (rng.choice((0, 12, 24, 36)) if len(conducts) > 1 else 0)
-        if (
-            term
-            and "term_months" not in facts
-            and months_after(decided, term) < self.period.last + timedelta(days=15)
-        ):
+        if term and "term_months" not in facts and months_after(decided, term) < self.period.last + timedelta(days=15):
             # Old listings with a term would have run out; only the planted ones do.
             conducts, term = ("D1",), None
         filed = decided - timedelta(days=rng.randint(30, 300))
@@ -354,7 +342,9 @@ class Court:
             "sex": subject.sex if isinstance(subject, Person) else "",
             "birth": subject.birth if isinstance(subject, Person) else None,
             "court": court,
-            "case_code": f"（{filed.year}）{court.letters}执{rng.choice(('', '', '', '恢'))}{next(self._case_numbers)}号",
+            "case_code": (
+                f"（{filed.year}）{court.letters}执{rng.choice(('', '', '', '恢'))}{next(self._case_numbers)}号"
+            ),
             "gist_id": _gist(rng, court, filed),
             "gist_unit": rng.choice((court.name, court.name, court.short_name, "劳动人事争议仲裁委员会")),
             "filed": filed,

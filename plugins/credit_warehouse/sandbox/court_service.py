@@ -98,9 +98,7 @@ def create_app(data: Path, token: str) -> FastAPI:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="court_service", description="Serve generated court messages over HTTP."
-    )
+    parser = argparse.ArgumentParser(prog="court_service", description="Serve generated court messages over HTTP.")
     parser.add_argument("--data", type=Path, required=True, help="folder written by generate()")
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args(arguments)

@@ -117,9 +117,7 @@ class _Assembly:
         truth.write_table(self.out / "truth", "planted", truth.planted(plants, self.period))
         return Summary(
             out=self.out,
-            subjects=len(self.population.adults)
-            + len(self.population.minors)
-            + len(self.population.organisations),
+            subjects=len(self.population.adults) + len(self.population.minors) + len(self.population.organisations),
             business_dates=[self.period.day(day) for day in range(self.period.days)],
             rows=dict(self.totals),
             planted=dict(sorted(Counter(plant.label for plant in plants).items())),
@@ -144,9 +142,7 @@ class _Assembly:
         business_date = self.period.day(day)
         delivered_on = self.period.day(day if folder is None else folder)
         extension = EXTENSIONS.get(source, "jsonl")
-        path = (
-            self.out / delivered_on.isoformat() / source / f"{source}_{business_date:%Y%m%d}_01.{extension}"
-        )
+        path = self.out / delivered_on.isoformat() / source / f"{source}_{business_date:%Y%m%d}_01.{extension}"
         path.parent.mkdir(parents=True, exist_ok=True)
         dirt = Dirt(random.Random(f"{self.seed}/dirt/{source}/{business_date}"))
 

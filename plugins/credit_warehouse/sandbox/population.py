@@ -148,9 +148,7 @@ def _plant_homonyms(rng: random.Random, population: Population) -> None:
         population.homonyms.append((listed, innocent))
 
 
-def _organisation(
-    rng: random.Random, no: int, signatory: Person, start: date, taken: set[str]
-) -> Organisation:
+def _organisation(rng: random.Random, no: int, signatory: Person, start: date, taken: set[str]) -> Organisation:
     prefix = ORG_PREFIXES.draw(rng)
     while True:
         region = f"{rng.randint(66, 69)}{rng.randint(1, 12):02d}{rng.randint(1, 28):02d}"
@@ -164,9 +162,7 @@ def _organisation(
             break
     taken.add(body)
     established = start - timedelta(days=rng.randint(200, 9000))
-    return Organisation(
-        no, _organisation_name(rng, prefix), first17 + uscc_check(first17), signatory, established
-    )
+    return Organisation(no, _organisation_name(rng, prefix), first17 + uscc_check(first17), signatory, established)
 
 
 def _organisation_name(rng: random.Random, prefix: str) -> str:

@@ -81,9 +81,7 @@ class Registry:
                 updated_at=moment,
             )
         )
-        self._representatives.append(
-            self._relate(0, organisation, 1, organisation.representative, None, moment)
-        )
+        self._representatives.append(self._relate(0, organisation, 1, organisation.representative, None, moment))
         for number in range(2, 2 + rng.choice((0, 0, 1, 1, 2, 3))):
             person = rng.choice(self.population.adults)
             self._relate(0, organisation, number, person, rng.choice(tuple(POSITIONS)), moment)

@@ -24,9 +24,7 @@ def publish(dsn: str, data: Path, business_date: date) -> None:
     day, gives the same tables. Raises FileNotFoundError when ``data`` holds no such day.
     """
     days = sorted(
-        folder
-        for folder in data.iterdir()
-        if _is_day(folder.name) and folder.name <= business_date.isoformat()
+        folder for folder in data.iterdir() if _is_day(folder.name) and folder.name <= business_date.isoformat()
     )
     if not days:
         raise FileNotFoundError(f"no day up to {business_date} in {data}")
@@ -50,13 +48,11 @@ def _reset(connection: psycopg.Connection, table: str, key: Sequence[str], paths
         sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL("timestamp" if name == WATERMARK else "text"))
         for name in columns
     )
+    connection.execute(sql.SQL("create table if not exists {} ({}, primary key ({}))").format(target, definition, keys))
     connection.execute(
-        sql.SQL("create table if not exists {} ({}, primary key ({}))").format(target, definition, keys)
-    )
-    connection.execute(
-        sql.SQL(
-            "create temp table incoming ({}, line bigint generated always as identity) on commit drop"
-        ).format(definition)
+        sql.SQL("create temp table incoming ({}, line bigint generated always as identity) on commit drop").format(
+            definition
+        )
     )
     copy_in = sql.SQL("copy incoming ({}) from stdin").format(names)
     with connection.cursor() as cursor, cursor.copy(copy_in) as copy:

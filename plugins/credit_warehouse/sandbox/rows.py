@@ -91,11 +91,7 @@ def court_row(message: Message, dirt: Dirt) -> dict[str, Any]:
         "gistUnit": listing.gist_unit,
         "duty": DUTIES[listing.id % len(DUTIES)].format(amount=listing.amount, case=listing.case_code)
         + ("（更正）" if listing.revision else ""),
-        "performance": "全部已履行"
-        if listing.performed
-        else "部分未履行"
-        if listing.partly
-        else "全部未履行",
+        "performance": "全部已履行" if listing.performed else "部分未履行" if listing.partly else "全部未履行",
         "performedPart": performed,
         "unperformPart": remaining,
         "disruptTypeName": _conducts(listing.conducts, dirt),
@@ -162,9 +158,7 @@ def entity_row(entity: Entity, dirt: Dirt) -> dict[str, str]:
     opened = organisation.established
     capital = f"{entity.capital}.000000"
     if dirt.hits(2):
-        capital = rng.choice(
-            (f"{entity.capital}万元", f"{entity.capital} 万元", f"{entity.capital}万元人民币")
-        )
+        capital = rng.choice((f"{entity.capital}万元", f"{entity.capital} 万元", f"{entity.capital}万元人民币"))
     return {
         "pripid": organisation.registry_id,
         "uniscid": dirt.number(organisation.number),
@@ -183,9 +177,7 @@ def entity_row(entity: Entity, dirt: Dirt) -> dict[str, str]:
         "opto": dirt.plain_date(date(opened.year + 40, 1, 1)) if entity.fixed_term else dirt.open_end(),
         "apprdate": dirt.plain_date(entity.approved),
         "regorg": f"{organisation.region}市场监督管理局",
-        "opscope": "一般项目：销售、服务；\r\n许可项目：以批准文件为准"
-        if dirt.hits(4)
-        else "一般项目：销售、服务",
+        "opscope": "一般项目：销售、服务；\r\n许可项目：以批准文件为准" if dirt.hits(4) else "一般项目：销售、服务",
         "update_time": f"{entity.updated_at:%Y-%m-%d %H:%M:%S}",
     }
 
@@ -220,9 +212,7 @@ def arrear_row(arrear: Arrear, dirt: Dirt) -> dict[str, str]:
         "nsrmc": spell(subject.name),
         "fddbrxm": dirt.person_name(responsible.name),
         "zjhm": _known_number(responsible, dirt),
-        "jydz": f"第{subject.no % 89 + 1}大道{subject.no % 300 + 1}号，\r\n二楼"
-        if dirt.hits()
-        else "第一大道1号",
+        "jydz": f"第{subject.no % 89 + 1}大道{subject.no % 300 + 1}号，\r\n二楼" if dirt.hits() else "第一大道1号",
         "sz": arrear.tax,
         "qsye": dirt.amount(arrear.balance),
         "xqs": dirt.amount(arrear.newly) if arrear.newly else dirt.null() or "0.00",
@@ -271,6 +261,4 @@ def event_row(event: Event, dirt: Dirt) -> dict[str, str]:
 
 
 def _known_number(person: Person, dirt: Dirt) -> str:
-    return (
-        person.short_number if person.known_short and dirt.rng.random() < 0.5 else dirt.number(person.number)
-    )
+    return person.short_number if person.known_short and dirt.rng.random() < 0.5 else dirt.number(person.number)

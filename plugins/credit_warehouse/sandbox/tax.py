@@ -66,9 +66,7 @@ class TaxOffice:
             if arrear.key in paid and not arrear.breaks:
                 self._plant(day, arrear, "PAID")
             elif rng.random() < 0.02 and not arrear.breaks:
-                after.append(
-                    replace(arrear, balance=max(10_000, arrear.balance * rng.randint(60, 130) // 100))
-                )
+                after.append(replace(arrear, balance=max(10_000, arrear.balance * rng.randint(60, 130) // 100)))
             else:
                 after.append(arrear)
         newcomers = [self._waiting.pop() for _ in range(min(max(4, len(sound) // 30), len(self._waiting)))]
@@ -83,15 +81,11 @@ class TaxOffice:
         return after + fresh, brief
 
     def _owe(self, subject: Subject, day: int) -> list[Arrear]:
-        return [
-            self._arrear(subject, tax, day) for tax in self.rng.sample(TAXES, self.rng.choice((1, 1, 2, 3)))
-        ]
+        return [self._arrear(subject, tax, day) for tax in self.rng.sample(TAXES, self.rng.choice((1, 1, 2, 3)))]
 
     def _arrear(self, subject: Subject, tax: str, day: int) -> Arrear:
         balance = int(10 ** self.rng.uniform(5, 9))
-        announced = self.period.day(day) - (
-            timedelta(days=self.rng.randint(10, 700)) if day == 0 else timedelta()
-        )
+        announced = self.period.day(day) - (timedelta(days=self.rng.randint(10, 700)) if day == 0 else timedelta())
         return Arrear(subject, tax, balance, self.rng.choice((0, balance // 7)), announced)
 
     def _plant(self, day: int, arrear: Arrear, label: str) -> None:

@@ -107,19 +107,19 @@ class CourtTruth:
     def _reasons(self, message: Message, day: int, on: date) -> set[str]:
         listing = message.listing
         subject = listing.subject
-        two_names = (
-            isinstance(subject, Person) and self.court.name_conflicts.get(subject.no, self.period.days) <= day
-        )
+        two_names = isinstance(subject, Person) and self.court.name_conflicts.get(subject.no, self.period.days) <= day
         ends = listing.ends
+        # What was taken off the list is neither performed nor expired any more: its removal is the whole reason.
+        listed = message.action in ("A", "U")
         return {
             reason
             for reason, applies in (
                 ("MINOR", listing.minor),
                 ("NOT_PUBLIC", not listing.public),
-                ("PERFORMED", listing.performed),
+                ("PERFORMED", listed and listing.performed),
                 ("WITHDRAWN", message.action == "D"),
                 ("REVOKED", message.action == "R"),
-                ("EXPIRED", ends is not None and ends < on),
+                ("EXPIRED", listed and ends is not None and ends <= on),
                 ("NO_VALID_IDENTIFIER", subject is None),
                 ("IDENTITY_CONFLICT", listing.contradicts or two_names),
             )

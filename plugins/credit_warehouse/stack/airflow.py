@@ -73,9 +73,7 @@ def start(
         # A scheduler told to end lets its tasks finish. What is killed after the grace runs again at the next
         # start, while a task that is only interrupted would count as failed, or even as done.
         alone = name == "scheduler"
-        processes.start(
-            name, command(*arguments), env, cwd=airflow_home(), stop_signal=end, leader_only=alone
-        )
+        processes.start(name, command(*arguments), env, cwd=airflow_home(), stop_signal=end, leader_only=alone)
     return client()
 
 
@@ -89,9 +87,7 @@ def client() -> AirflowApi:
     """Return a client for the Airflow of this home."""
     port = ports.known(settings().run, PORT)
     if port is None:
-        raise NotInTime(
-            f"Airflow was never started in {settings().home}; start it with: credit-warehouse start"
-        )
+        raise NotInTime(f"Airflow was never started in {settings().home}; start it with: credit-warehouse start")
     return AirflowApi(base_url(port), ADMIN, admin_password())
 
 
@@ -113,18 +109,14 @@ def wait_healthy(processes: Processes, dag_ids: Collection[str] = (), *, timeout
         wait_until(healthy, timeout=timeout, what="Airflow", poll=0.2)
     except NotInTime as late:
         broken = [f"{item['filename']}: {item['stack_trace']}" for item in _import_errors(api)]
-        raise NotInTime(
-            "\n".join([f"{late}; missing: {', '.join(missing)}; see {settings().logs}", *broken])
-        ) from None
+        raise NotInTime("\n".join([f"{late}; missing: {', '.join(missing)}; see {settings().logs}", *broken])) from None
 
 
 def _unhealthy(health: Mapping[str, Any] | None, started: Mapping[str, float]) -> list[str]:
     """Return the components that did not report since they were started."""
     if health is None:
         return ["api-server"]
-    silent = [
-        name for name in ("metadatabase", *HEARTBEATS) if health.get(name, {}).get("status") != "healthy"
-    ]
+    silent = [name for name in ("metadatabase", *HEARTBEATS) if health.get(name, {}).get("status") != "healthy"]
     for name, process in HEARTBEATS.items():
         last = health.get(name, {}).get(f"latest_{name}_heartbeat")
         if last and datetime.fromisoformat(last).timestamp() < started.get(process, 0):

@@ -56,9 +56,7 @@ class AirflowApi:
         """Return one run."""
         return dict(self._send("GET", f"/dags/{_id(dag_id)}/dagRuns/{_id(run_id)}").json())
 
-    def dag_runs(
-        self, dag_id: str = ANY, *, states: Collection[str] = (), since: datetime | None = None
-    ) -> list[Json]:
+    def dag_runs(self, dag_id: str = ANY, *, states: Collection[str] = (), since: datetime | None = None) -> list[Json]:
         """Return runs of one DAG or all, oldest first, in one of ``states``, due at ``since`` or later."""
         params: Json = {"order_by": "run_after"}
         if states:
@@ -80,9 +78,7 @@ class AirflowApi:
     def _pages(self, path: str, key: str, params: Json | None = None) -> list[Json]:
         found: list[Json] = []
         while True:
-            page = self._send(
-                "GET", path, params={**(params or {}), "limit": PAGE, "offset": len(found)}
-            ).json()
+            page = self._send("GET", path, params={**(params or {}), "limit": PAGE, "offset": len(found)}).json()
             found += page[key]
             if not page[key] or len(found) >= page["total_entries"]:
                 return found

@@ -74,27 +74,16 @@ def airflow_environment(
     """
     inherited = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
     named = {f"AIRFLOW_CONN_{name.upper()}": value for name, value in (connections or {}).items()}
-    return (
-        inherited
-        | _process()
-        | SILENCE
-        | FAST
-        | _airflow(metadata_url, port, dags or PROJECT_ROOT / "dags")
-        | named
-    )
+    return inherited | _process() | SILENCE | FAST | _airflow(metadata_url, port, dags or PROJECT_ROOT / "dags") | named
 
 
 def _process() -> dict[str, str]:
     """Paths and locale, the same for a service manager, a cron job and a shell."""
     bin_folder = str(Path(sys.executable).parent)
-    no_proxy = ",".join(
-        filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1,localhost"])
-    )
+    no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1,localhost"]))
     return {
         "PATH": os.pathsep.join([bin_folder, os.environ.get("PATH") or os.defpath]),
-        "PYTHONPATH": os.pathsep.join(
-            filter(None, [str(PROJECT_ROOT / "plugins"), os.environ.get("PYTHONPATH")])
-        ),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT_ROOT / "plugins"), os.environ.get("PYTHONPATH")])),
         "PYTHONUTF8": "1",
         "PYTHONUNBUFFERED": "1",
         # Libraries write caches and ids below HOME; all state belongs to this home.

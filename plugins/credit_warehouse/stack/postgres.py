@@ -64,9 +64,7 @@ def stop(processes: Processes) -> None:
 
 def running(processes: Processes) -> Record | None:
     """Return the record of the running server."""
-    return next(
-        (item for item in processes.records() if item.name == NAME and processes.is_running(item)), None
-    )
+    return next((item for item in processes.records() if item.name == NAME and processes.is_running(item)), None)
 
 
 def binaries() -> Path:
@@ -165,9 +163,7 @@ def create_databases(port: int) -> None:
                 statement = sql.SQL("create role {} login {} password {}")
                 # The warehouse creates the roles of analysts, auditors and exporters itself.
                 right = sql.SQL("createrole" if role == db.USER else "")
-                connection.execute(
-                    statement.format(sql.Identifier(role), right, sql.Literal(secret(password)))
-                )
+                connection.execute(statement.format(sql.Identifier(role), right, sql.Literal(secret(password))))
         databases = {name for (name,) in connection.execute("select datname from pg_database")}
         for database, owner in DATABASES.items():
             if database not in databases:

@@ -21,7 +21,8 @@ def collect(
     same bytes. None when nothing changed.
     """
     transport = source.ingest.transport
-    assert transport.table and transport.watermark  # the declaration model requires both for this kind
+    assert transport.table is not None, "the declaration model requires it for this kind"
+    assert transport.watermark is not None, "likewise"
     target = folder / f"{source.name}_{business_date:%Y%m%d}_database.jsonl"
     watermark = sql.Identifier(transport.watermark)
     since = (

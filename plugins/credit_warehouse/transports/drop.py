@@ -23,9 +23,7 @@ def collect(source: Source, folder: Path, business_date: date, *, owned: bool) -
     candidates = [
         path
         for path in sorted(folder.iterdir())
-        if path.is_file()
-        and path.suffix not in {".ok", *IN_PROGRESS}
-        and not path.name.startswith(".")
+        if path.is_file() and path.suffix not in {".ok", *IN_PROGRESS} and not path.name.startswith(".")
     ]
     unsigned = [path for path in candidates if not ok_path(path).exists()]
     growing = _still_growing(unsigned)
