@@ -14,6 +14,8 @@ from credit_warehouse.settings import PROJECT_ROOT, settings
 from credit_warehouse.stack import ports
 
 ADMIN = "admin"
+# airflow_local_settings.py: found on the import path by its name.
+PRELOAD = Path(__file__).parent / "preload"
 # Settings of another Airflow or another database on this machine must not leak into this one.
 FOREIGN = re.compile(r"AIRFLOW|_AIRFLOW|PG[A-Z]|OPENLINEAGE")
 SILENCE = {
@@ -83,7 +85,9 @@ def _process() -> dict[str, str]:
     no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1,localhost"]))
     return {
         "PATH": os.pathsep.join([bin_folder, os.environ.get("PATH") or os.defpath]),
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT_ROOT / "plugins"), os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(PROJECT_ROOT / "plugins"), str(PRELOAD), os.environ.get("PYTHONPATH")])
+        ),
         "PYTHONUTF8": "1",
         "PYTHONUNBUFFERED": "1",
         # Libraries write caches and ids below HOME; all state belongs to this home.
