@@ -79,7 +79,8 @@ where
         present._batch_id,
         present._row_no,
         '{{ source_name }}' as source,
-        'A' as item_action,
+        -- A snapshot may carry an end of its own (移出, 撤销): staging says which.
+        present.item_action,
         present.effective_at,
         compared.received_at as recorded_at,
         {{ event_columns('present') }}

@@ -12,9 +12,7 @@ from typing import Any
 
 from credit_warehouse.db import connect, dsn_parts, session_options
 from credit_warehouse.declarations import load_sources
-from credit_warehouse.settings import PROJECT_ROOT, settings
-
-PROJECT = PROJECT_ROOT / "dbt_project"
+from credit_warehouse.settings import settings
 
 
 class TransformFailed(RuntimeError):
@@ -45,11 +43,17 @@ def dbt_environment() -> dict[str, str]:
     }
 
 
-def dbt_arguments(project: Path = PROJECT) -> list[str]:
+def dbt_project() -> Path:
+    """The dbt project around the folder of declared sources."""
+    return settings().sources.parents[1]
+
+
+def dbt_arguments() -> list[str]:
     """Where dbt finds the project and keeps its state: nothing is written into the checkout."""
+    project = str(dbt_project())
     state = settings().home / "dbt"
     return [
-        "--project-dir", str(project), "--profiles-dir", str(project),
+        "--project-dir", project, "--profiles-dir", project,
         "--target-path", str(state / "target"), "--log-path", str(settings().logs / "dbt"),
         "--no-write-json", "--quiet",
     ]  # fmt: skip
@@ -104,11 +108,16 @@ def prepare_database() -> bool:
     """Create functions and load seeds unless this version of them is in place; whether anything was done."""
     version = _rules_sha256()
     with connect() as connection:
-        known = [sha for (sha,) in connection.execute("select project_sha256 from audit.preparation")]
-        if version in known:
+        newest = connection.execute(
+            "select project_sha256 from audit.preparation order by preparation_id desc limit 1"
+        ).fetchone()
+        if newest == (version,):
             return False
         run_dbt(["build", "--select", "resource_type:seed", "resource_type:function"])
-        connection.execute("insert into audit.preparation values (%s, default, %s)", [version, not known])
+        connection.execute(
+            "insert into audit.preparation (project_sha256, products_rebuilt) values (%s, %s)",
+            [version, newest is None],
+        )
     return True
 
 
@@ -119,7 +128,7 @@ def rebuild_products() -> None:
 
 def _rules_sha256() -> str:
     digest = hashlib.sha256()
-    for path in sorted([*PROJECT.glob("seeds/*"), *PROJECT.glob("functions/*")]):
+    for path in sorted([*dbt_project().glob("seeds/*"), *dbt_project().glob("functions/*")]):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 

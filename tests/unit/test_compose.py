@@ -205,7 +205,6 @@ def test_scripts_find_the_password_in_the_url(script: str, url: str) -> None:
     assert found.stdout.strip() == "0a1b"
 
 
-@pytest.mark.xfail(reason="requirements.lock pins celery 5.7.0, which the locked provider cannot use", strict=True)
 def test_locked_celery_fits_its_airflow_provider() -> None:
     # The provider imports this name; celery 5.7 no longer has it, and scheduler and worker end at their start.
     from celery.backends import database

@@ -158,7 +158,8 @@ create table exports.feed_tombstone (
 comment on table exports.feed_tombstone is '撤下标记 | tombstones sent to each feed';
 
 create table audit.preparation (
-    project_sha256 text primary key,
+    preparation_id bigint generated always as identity primary key,
+    project_sha256 text not null,
     prepared_at timestamptz not null default clock_timestamp(),
     products_rebuilt boolean not null
 );
