@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 CLI := $(VENV)/bin/credit-warehouse
 export WAREHOUSE_HOME ?= $(CURDIR)/.warehouse
 
-.PHONY: run up down test check docs clean
+.PHONY: run up down test check clean
 
 run: $(READY)  ## three simulated business days through the real DAGs, then stop
 	$(CLI) simulate

@@ -164,6 +164,14 @@ def check_declarations() -> None:
 
 
 @app.command()
+def dictionary() -> None:
+    """输出数据字典（Markdown） | print the data dictionary."""
+    from credit_warehouse.dictionary import render
+
+    typer.echo(render())
+
+
+@app.command()
 def report() -> None:
     """重新生成质量报告 | write the quality report anew."""
     from credit_warehouse.report import write_report
