@@ -1,0 +1,39 @@
+"""The quality report: one HTML file that stands alone, for auditors, operators and managers.
+
+``queries`` reads the facts, ``attention`` says which matter, ``charts`` draws, ``page`` and the template print.
+Nothing in it names a person; ``masking`` sees to what comes from the data itself.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from credit_warehouse.db import connect
+from credit_warehouse.declarations import load_sources
+from credit_warehouse.report.page import render
+from credit_warehouse.report.queries import Reader
+from credit_warehouse.settings import settings
+
+LATEST = "quality_latest.html"
+
+
+def write_report() -> Path:
+    """Write the report of the newest build and point ``quality_latest.html`` to it; return its path.
+
+    Works on an empty database too. Both files are replaced in one step: a reader never meets half a report.
+    """
+    sources = load_sources()
+    with connect() as connection:
+        # One snapshot: figures of two tables must not differ because a run goes on meanwhile.
+        connection.execute("set transaction isolation level repeatable read read only")
+        facts = Reader(connection, sources).read()
+    page = render(facts, sources).encode()
+    folder = settings().reports
+    folder.mkdir(parents=True, exist_ok=True)
+    report = folder / f"quality_{facts.period.business_date}_{facts.period.build_id or 0}.html"
+    for target in (report, folder / LATEST):
+        draft = folder / f".{target.name}.{os.getpid()}"
+        draft.write_bytes(page)
+        draft.replace(target)
+    return report

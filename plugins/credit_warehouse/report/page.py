@@ -1,0 +1,255 @@
+"""From facts to the page: groups, sums and charts the template prints as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from credit_warehouse.declarations import Source
+from credit_warehouse.report import charts, wording
+from credit_warehouse.report.attention import HIGH_QUARANTINE, ORDER, notices
+from credit_warehouse.report.facts import Example, Facts, RejectLine, SourceLine, VerdictLine
+from credit_warehouse.report.masking import masked, scrubbed
+
+TEMPLATE = "quality.html.j2"
+HIDDEN = "已隐去"
+
+
+@dataclass(frozen=True)
+class ShownExample:
+    """One quarantined row as a reader may see it."""
+
+    label: str
+    file_name: str
+    row_no: int
+    field: str
+    value: str
+    is_hidden: bool
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule with the rows it quarantined."""
+
+    rule: str
+    reason_zh: str
+    reason_en: str
+    done_zh: str
+    rows: int
+    sources: list[RejectLine]
+    examples: list[ShownExample]
+    meter: Markup
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Identifier verdicts of one source."""
+
+    label: str
+    rows: int
+    orphans: int
+    counts: dict[str, int]
+    bar: Markup
+
+
+def render(facts: Facts, sources: list[Source]) -> str:
+    """The whole report as one HTML document."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        count=wording.count, moment=wording.moment, day=wording.day, node=wording.node, scrubbed=scrubbed
+    )
+    return environment.get_template(TEMPLATE).render(**_context(facts, sources))
+
+
+def _context(facts: Facts, sources: list[Source]) -> dict[str, Any]:
+    found = notices(facts)
+    totals = _Totals(facts)
+    return {
+        "facts": facts,
+        "period": facts.period,
+        "notices": found,
+        "tones": {tone: sum(notice.tone == tone for notice in found) for tone in ORDER},
+        "totals": totals,
+        "balance": charts.stacked_bar(
+            "本期收到的行",
+            [
+                charts.Part("装载", totals.adopted, "adopted"),
+                charts.Part("隔离", totals.quarantined, "quarantined"),
+                charts.Part("拒收", totals.refused_rows, "refused"),
+                charts.Part("待处理", totals.waiting_rows, "waiting"),
+            ],
+            width=1000,
+            height=24,
+        ),
+        "sources": sorted(facts.sources, key=_urgency),
+        "trends": _trends(facts),
+        "rules": _rules(facts, sources),
+        "verdicts": _verdicts(facts),
+        "verdict_names": _verdict_names(facts),
+        "orphans": _orphans(facts),
+        "items": _measured(facts.items, "items", "adopted"),
+        "slowest": _slowest(facts),
+        "sparks": {feed.feed: charts.sparkline(f"{feed.feed} 条数", feed.totals) for feed in facts.feeds},
+        "problems": [node for node in facts.dbt_nodes if node.is_problem],
+        "words": wording,
+        "share": wording.share,
+        "hidden": HIDDEN,
+        "high_quarantine": HIGH_QUARANTINE,
+        "checks": sum(gate.checks for gate in facts.gates)
+        + sum(group.nodes for group in facts.dbt_groups if group.resource_type == "test"),
+    }
+
+
+class _Totals:
+    """Sums over all sources and products."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.files = sum(source.files for source in facts.sources)
+        self.rows_in = sum(source.rows_in for source in facts.sources)
+        self.adopted = sum(source.adopted for source in facts.sources)
+        self.quarantined = sum(source.quarantined for source in facts.sources)
+        self.refused_rows = sum(source.refused_rows for source in facts.sources)
+        self.waiting_rows = sum(source.waiting_rows for source in facts.sources)
+        self.uncounted_files = sum(source.uncounted_files for source in facts.sources)
+        self.delivered_sources = sum(source.files > 0 for source in facts.sources)
+        self.refused_files = sum(source.refused_files for source in facts.sources)
+        self.balanced = all(source.balanced for source in facts.sources)
+        self.subjects = sum(line.subjects for line in facts.subjects or [])
+        self.new_subjects = sum(line.new_subjects for line in facts.subjects or [])
+        held = {product.product: product.held for product in facts.products or []}
+        self.published = held.get("exposure_publication", 0)
+        self.directives = held.get("punishment_directive", 0)
+        self.removed = {
+            product: sum(feed.removed for feed in facts.feeds if feed.product == product)
+            for product in wording.PRODUCTS
+        }
+
+
+def _urgency(source: SourceLine) -> tuple[int, float, str]:
+    good = source.adopted + source.quarantined
+    return list(wording.SOURCE_STATES).index(source.state), source.adopted / good if good else 1.0, source.source
+
+
+def _trends(facts: Facts) -> dict[str, Markup]:
+    dates: list[date] = sorted({point.business_date for point in facts.trend})
+    known = {(point.source, point.business_date): point for point in facts.trend}
+    return {
+        source.source: charts.trend(
+            source.label,
+            [
+                charts.Day(day, point.rows, point.quarantined, point.refused_files)
+                if (point := known.get((source.source, day)))
+                else charts.Day(day)
+                for day in dates
+            ],
+        )
+        for source in facts.sources
+    }
+
+
+def _rules(facts: Facts, sources: list[Source]) -> list[Rule]:
+    lines: dict[str, list[RejectLine]] = {}
+    for line in facts.rejects:
+        lines.setdefault(line.rule, []).append(line)
+    largest = max((sum(line.rows for line in group) for group in lines.values()), default=0)
+    labels = {(source.name, column.name): column.label for source in sources for column in source.columns}
+    rules = []
+    for rule, group in lines.items():
+        rows = sum(line.rows for line in group)
+        rules.append(
+            Rule(
+                rule=rule,
+                reason_zh=group[0].reason_zh,
+                reason_en=group[0].reason_en,
+                done_zh=group[0].done_zh,
+                rows=rows,
+                sources=group,
+                examples=[_shown(example, labels) for example in facts.examples if example.rule == rule],
+                meter=charts.meter(f"{rule} {rows:,} 行", rows, largest, "quarantined"),
+            )
+        )
+    return rules
+
+
+def _shown(example: Example, labels: dict[tuple[str, str], str]) -> ShownExample:
+    # The workbook reader appends the cell to the column.
+    column, _, cell = example.field.partition(" ")
+    label = labels.get((example.source, column), "")
+    if not example.field:
+        value, is_hidden = "整行（原文在归档文件中）", True
+    elif not example.readable:
+        value, is_hidden = HIDDEN, True
+    elif not (example.value or "").strip():
+        value, is_hidden = "（空）", True
+    else:
+        value, is_hidden = masked(example.value or ""), False
+    return ShownExample(
+        label=example.label,
+        file_name=example.file_name,
+        row_no=example.row_no,
+        field=" ".join(part for part in (label, column, cell) if part),
+        value=value,
+        is_hidden=is_hidden,
+    )
+
+
+def _verdict_names(facts: Facts) -> list[tuple[str, str, str]]:
+    """(code, word, tone) of the verdicts that occur."""
+    present = {line.verdict for line in facts.verdicts or []} | {line.verdict for line in facts.orphans or []}
+    known = [(code, word, tone) for code, (word, tone) in wording.VERDICTS.items() if code in present]
+    return known + [(code, code, "unknown") for code in sorted(present - set(wording.VERDICTS))]
+
+
+def _verdicts(facts: Facts) -> list[Verdicts]:
+    names = _verdict_names(facts)
+    lines: dict[str, list[VerdictLine]] = {}
+    for line in facts.verdicts or []:
+        lines.setdefault(line.label, []).append(line)
+    result = []
+    for label, group in lines.items():
+        counts = {line.verdict: line.rows for line in group}
+        parts = [charts.Part(word, counts.get(code, 0), tone) for code, word, tone in names]
+        result.append(
+            Verdicts(
+                label=label,
+                rows=sum(counts.values()),
+                orphans=sum(line.orphans for line in group),
+                counts=counts,
+                bar=charts.stacked_bar(f"{label}号码判定", parts, width=460),
+            )
+        )
+    return result
+
+
+def _orphans(facts: Facts) -> list[tuple[str, dict[str, int]]]:
+    lines: dict[str, dict[str, int]] = {}
+    for line in facts.orphans or []:
+        lines.setdefault(line.label, {})[line.verdict] = line.items
+    return list(lines.items())
+
+
+def _measured(lines: Iterable[Any] | None, number: str, tone: str) -> list[tuple[Any, Markup]]:
+    known = list(lines or [])
+    largest = max((getattr(line, number) for line in known), default=0)
+    return [(line, charts.meter(f"{getattr(line, number):,}", getattr(line, number), largest, tone)) for line in known]
+
+
+def _slowest(facts: Facts) -> list[tuple[Any, Markup]]:
+    nodes = sorted(facts.dbt_nodes, key=lambda node: -node.seconds)[:10]
+    largest = max((node.seconds for node in nodes), default=0.0)
+    return [
+        (node, charts.meter(f"{wording.node(node.unique_id)} {node.seconds:.2f} 秒", node.seconds, largest, "neutral"))
+        for node in nodes
+    ]
