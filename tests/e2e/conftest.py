@@ -1,0 +1,107 @@
+"""Stacks for the end-to-end tests. The long kill matrix runs on demand: ``pytest tests/e2e -m matrix``."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import oracle
+from credit_warehouse.secrets import secret
+from e2e.homes import CLI, Home
+from e2e.stacks import DAYS, FEW, Line, Pair, by_file, home_with, play
+
+MATRIX = "matrix"
+SUBJECTS = 1500
+SIDE_BY_SIDE = """
+if [ "$1" = closed ]; then ip link set lo up; ip -o link show up > links; fi
+shift
+for home; do
+    (WAREHOUSE_HOME=$home "$CLI" $SIMULATE > $home.out 2>&1; echo $? > $home.status) &
+done
+wait
+"""
+# As root, or as anyone where the kernel lets users have namespaces.
+NAMESPACES = (["unshare", "--net"], ["unshare", "--map-current-user", "--keep-caps", "--net"])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{MATRIX}: every moment of a kill; runs only with -m {MATRIX}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if MATRIX not in config.option.markexpr:
+        held = [item for item in items if item.get_closest_marker(MATRIX)]
+        items[:] = [item for item in items if item not in held]
+        config.hook.pytest_deselected(items=held)
+
+
+@pytest.fixture(scope="package")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    """See Line."""
+    folder = tmp_path_factory.mktemp("line")
+    home = Home(folder / "home")
+    try:
+        begun = home.run("start", "--sandbox", "--subjects", str(SUBJECTS), "--days", str(len(DAYS)))
+        assert begun.returncode == 0, begun.stdout
+        seen = Line(home, truth=home.path / "sandbox" / "truth", exports=folder / "exports")
+        for business_date in DAYS:
+            seen.results.append(play(home, business_date))
+            seen.differences[business_date] = oracle.differences(
+                by_file(home), seen.truth, business_date.isoformat(), seen.key()
+            )
+        seen.first_pass = home.checksums()
+        shutil.copytree(home.path / "exports", seen.exports)
+        seen.repeated = [play(home, business_date) for business_date in DAYS]
+        seen.second_pass = home.checksums()
+        yield seen
+    finally:
+        ended = home.run("stop")
+    assert ended.returncode == 0, ended.stdout
+    assert home.processes() == set()
+
+
+@pytest.fixture(scope="package")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Secrets that make two homes comparable: the keys of tokens and vault, no password."""
+    home = Home(tmp_path_factory.mktemp("keys") / "home")
+    with home.inside():
+        for name in ("token_key", "vault_key"):
+            secret(name)
+    return home.path / "secrets"
+
+
+@pytest.fixture(scope="package")
+def pair(keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """See Pair. Where the system permits, both run in one network namespace that has nothing but loopback."""
+    folder = tmp_path_factory.mktemp("pair")
+    first, second = homes = (home_with(keys, folder / "one"), home_with(keys, folder / "two"))
+    prefix = next(filter(_permitted, NAMESPACES), None)
+    environment = {**first.environment(), "CLI": CLI, "SIMULATE": " ".join(FEW)}
+    del environment["WAREHOUSE_HOME"]
+    mode = "closed" if prefix else "open"
+    command = [*(prefix or []), "sh", "-c", SIDE_BY_SIDE, "sh", mode, str(first.path), str(second.path)]
+    try:
+        subprocess.run(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, check=True)
+        left = {" ".join(process.cmdline()) for home in homes for process in home.processes()}
+        yield Pair(
+            homes,
+            status=tuple(int(home.path.with_name(f"{home.path.name}.status").read_text()) for home in homes),
+            output=tuple(home.path.with_name(f"{home.path.name}.out").read_text() for home in homes),
+            closed=bool(prefix),
+            links=(folder / "links").read_text() if prefix else "",
+            left=left,
+        )
+    finally:
+        for home in homes:
+            home.kill()
+
+
+def _permitted(prefix: list[str]) -> bool:
+    if not all(map(shutil.which, ("unshare", "ip"))):
+        return False
+    probe = [*prefix, "ip", "link", "set", "lo", "up"]
+    return subprocess.run(probe, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
