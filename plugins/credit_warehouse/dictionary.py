@@ -18,7 +18,8 @@ def render() -> str:
 
 def _raw() -> Iterator[str]:
     for source in load_sources():
-        yield f"## raw.{source.name}\n\n{source.label}：{source.description}（{source.publisher}；{source.legal_basis}）\n"
+        yield f"## raw.{source.name}\n\n{source.label}：{source.description}"
+        yield f"（{source.publisher}；{source.legal_basis}）\n"
         yield "| 列 column | 名称 label | 个人信息 PII | 必有 required |\n|---|---|---|---|"
         for column in source.columns:
             yield f"| `{column.name}` | {column.label} | {column.pii} | {'是' if column.required else '否'} |"
