@@ -31,6 +31,9 @@ def start(
     from credit_warehouse.preparation import prepare
     from credit_warehouse.stack.airflow_environment import ADMIN
 
+    if stack.status().running:
+        console.print(f"已在运行 already running: {stack.status().url}", highlight=False)
+        return
     with console.status("启动中 starting …"):
         api = stack.start(
             rehearsal.connections if sandbox else _given_connections(),
