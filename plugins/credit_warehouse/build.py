@@ -10,11 +10,12 @@ from credit_warehouse.db import connect
 LOCK = 4_207_002
 
 
-def open_build(business_date: date | None) -> int | None:
+def open_build(business_date: date | None, *, anew: bool = False) -> int | None:
     """Claim every accepted batch that no successful build holds; return the build, or None if there is no work.
 
     A new business date is work even without batches: terms end on it. The date never moves backwards, so a late
-    run cannot revive what has expired. A build left running by a killed process counts as failed.
+    run cannot revive what has expired. A build left running by a killed process counts as failed. ``anew`` opens one
+    even without work, for a rebuild from the archive.
     """
     with connect() as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
@@ -33,7 +34,7 @@ def open_build(business_date: date | None) -> int | None:
         ).fetchone()
         assert row
         day, last_day, pending = row
-        if day is None or (not pending and day == last_day):
+        if day is None or not (pending or anew or day != last_day):
             return None
         opened = connection.execute(
             "insert into audit.build (business_date) values (%s) returning build_id", [day]
@@ -47,11 +48,14 @@ def open_build(business_date: date | None) -> int | None:
         return int(opened[0])
 
 
-def run_build(build_id: int) -> int:
-    """Seal identifiers, run dbt, close the build. Returns the number of dbt nodes; a failure closes it as failed."""
+def run_build(build_id: int, *, anew: bool = False) -> int:
+    """Seal identifiers, run dbt, close the build. Returns the number of dbt nodes; a failure closes it as failed.
+
+    ``anew`` builds every table from all accepted batches instead of following what changed.
+    """
     try:
         vault.seal(build_id)
-        nodes = transform.build_models(build_id)
+        nodes = transform.build_models(build_id, anew=anew)
         _follow_changed_rules()
     except BaseException:
         _close(build_id, "failed")

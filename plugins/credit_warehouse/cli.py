@@ -154,6 +154,22 @@ def sandbox(
     console.print(generate(out, subjects=subjects, seed=seed, days=days, start=first_day.date()))
 
 
+@app.command()
+def replay(
+    since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="自该业务日起 from this business day")],
+) -> None:
+    """用归档原件重建数据仓库 | rebuild the warehouse from the archived originals; the stack must be up."""
+    from credit_warehouse.replay import ArchiveDamaged
+    from credit_warehouse.replay import replay as rebuild
+
+    try:
+        with console.status("重建中 rebuilding …"):
+            batches, build_id = rebuild(since.date())
+    except ArchiveDamaged as error:
+        raise _fail(str(error)) from None
+    console.print(f"重新装载 {batches} 批，构建 {build_id} | {batches} batches loaded again, build {build_id}")
+
+
 @app.command("check-declarations")
 def check_declarations() -> None:
     """校验所有来源声明 | validate every source declaration."""
