@@ -55,7 +55,7 @@ def _delivery(source: Source, path: Path, asked: date, owned: bool) -> Delivery:
     if ok_path(path).exists():
         try:
             claims = json.loads(ok_path(path).read_text(encoding="utf-8-sig"))
-            business_date = date.fromisoformat(str(claims.get("business_date") or business_date))
+            business_date = date.fromisoformat(str(claims.get("business_date") or asked))
             mode = claims.get("mode") or source.ingest.delivery
             if mode not in ("full", "delta"):
                 raise ValueError(f"mode {mode!r}")
