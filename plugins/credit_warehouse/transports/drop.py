@@ -20,11 +20,7 @@ def collect(source: Source, folder: Path, business_date: date, *, owned: bool) -
     """Yield the complete files below ``folder`` in name order; a broken ``.ok`` is yielded as its refusal."""
     if not folder.is_dir():
         return
-    candidates = [
-        path
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.suffix not in {".ok", *IN_PROGRESS} and not path.name.startswith(".")
-    ]
+    candidates = [path for path in sorted(folder.iterdir()) if path.is_file() and is_offered(path.name)]
     unsigned = [path for path in candidates if not ok_path(path).exists()]
     growing = _still_growing(unsigned)
     for path in candidates:
@@ -34,6 +30,11 @@ def collect(source: Source, folder: Path, business_date: date, *, owned: bool) -
             yield _delivery(source, path, business_date, owned)
         except Refused as refusal:
             yield refusal
+
+
+def is_offered(name: str) -> bool:
+    """Whether a file of this name is meant for us: no flag, nothing hidden, nothing still under way."""
+    return not name.startswith(".") and Path(name).suffix.lower() not in {".ok", *IN_PROGRESS}
 
 
 def ok_path(path: Path) -> Path:
@@ -50,10 +51,18 @@ def _still_growing(paths: list[Path]) -> set[Path]:
 
 
 def _delivery(source: Source, path: Path, business_date: date, owned: bool) -> Delivery:
+    flag = ok_path(path).read_bytes() if ok_path(path).exists() else None
+    return describe(source, path, path.name, flag, business_date, owned=owned)
+
+
+def describe(
+    source: Source, path: Path, file_name: str, flag: bytes | None, business_date: date, *, owned: bool
+) -> Delivery:
+    """The delivery that ``flag``, the content of its ``.ok``, speaks of. Raises Refused (OK_UNREADABLE)."""
     claims: dict[str, object] = {}
-    if ok_path(path).exists():
+    if flag is not None:
         try:
-            claims = json.loads(ok_path(path).read_text(encoding="utf-8-sig"))
+            claims = json.loads(flag.decode("utf-8-sig"))
             business_date = date.fromisoformat(str(claims.get("business_date") or business_date))
             mode = claims.get("mode") or source.ingest.delivery
             if mode not in ("full", "delta"):
@@ -61,12 +70,12 @@ def _delivery(source: Source, path: Path, business_date: date, owned: bool) -> D
         except (ValueError, AttributeError) as error:
             raise Refused(
                 "OK_UNREADABLE",
-                f"{path.name}：标志文件 .ok 无法解析（{error}）",
-                f"{path.name}: the .ok file cannot be read ({error})",
+                f"{file_name}：标志文件 .ok 无法解析（{error}）",
+                f"{file_name}: the .ok file cannot be read ({error})",
             ) from error
     return Delivery(
         path=path,
-        file_name=path.name,
+        file_name=file_name,
         mode=claims.get("mode") or source.ingest.delivery,  # type: ignore[arg-type]  # checked above
         business_date=business_date,
         provider=str(claims.get("provider") or source.publisher),
