@@ -11,6 +11,8 @@
     from {{ this }}
     where
         reject_rule is not null
+        {% if not flags.FULL_REFRESH -%}
         and _batch_id in (select batch_id from audit.batch where build_id = {{ current_build() }})
+        {%- endif %}
     on conflict do nothing
 {%- endmacro %}

@@ -31,6 +31,9 @@ def start(
     from credit_warehouse.preparation import prepare
     from credit_warehouse.stack.airflow_environment import ADMIN
 
+    if stack.status().running:
+        console.print(f"已在运行 already running: {stack.status().url}", highlight=False)
+        return
     with console.status("启动中 starting …"):
         api = stack.start(
             rehearsal.connections if sandbox else _given_connections(),
@@ -100,8 +103,11 @@ def run(
     ] = None,
 ) -> None:
     """处理一个业务日 | process one business day through the real DAGs; exit status 1 if anything failed."""
+    from credit_warehouse.build import BUSINESS_ZONE
     from credit_warehouse.day import run_day
 
+    if business_date.date() > datetime.now(BUSINESS_ZONE).date():
+        raise _fail(f"业务日期尚未到来 {business_date.date()} has not come yet")
     with _running_stack() as api:
         result = run_day(api, business_date.date(), _progress, landing=landing.resolve() if landing else None)
         _close(result.missing, result.failures)
@@ -149,6 +155,22 @@ def sandbox(
     from credit_warehouse.sandbox import generate
 
     console.print(generate(out, subjects=subjects, seed=seed, days=days, start=first_day.date()))
+
+
+@app.command()
+def replay(
+    since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="自该日起 from this day")],
+) -> None:
+    """用归档原件重建数据仓库 | rebuild the warehouse from the archived originals; the stack must be up."""
+    from credit_warehouse.replay import ArchiveDamaged
+    from credit_warehouse.replay import replay as rebuild
+
+    try:
+        with console.status("重建中 rebuilding …"):
+            batches, build_id = rebuild(since.date())
+    except ArchiveDamaged as error:
+        raise _fail(str(error)) from None
+    console.print(f"重新装载 {batches} 批，构建 {build_id} | {batches} batches loaded again, build {build_id}")
 
 
 @app.command("check-declarations")

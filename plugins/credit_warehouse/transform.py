@@ -14,6 +14,8 @@ from credit_warehouse.db import connect, dsn_parts, session_options
 from credit_warehouse.declarations import load_sources
 from credit_warehouse.settings import settings
 
+BUILD = ["build", "--exclude", "resource_type:seed", "resource_type:function", "resource_type:unit_test"]
+
 
 class TransformFailed(RuntimeError):
     """dbt failed; the message names the nodes and the log file, ``nodes`` holds every result."""
@@ -79,12 +81,10 @@ def run_dbt(command: list[str]) -> list[dict[str, Any]]:
     return nodes
 
 
-def build_models(build_id: int) -> int:
+def build_models(build_id: int, *, anew: bool = False) -> int:
     """Build and test everything but seeds and functions; keep the results, good or bad. Returns how many."""
     try:
-        nodes = run_dbt(
-            ["build", "--exclude", "resource_type:seed", "resource_type:function", "resource_type:unit_test"]
-        )
+        nodes = run_dbt([*BUILD, *(["--full-refresh"] if anew else [])])
     except TransformFailed as failure:
         _keep(build_id, failure.nodes)
         raise

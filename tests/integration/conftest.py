@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -100,26 +102,48 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         settings.cache_clear()
 
 
-@pytest.fixture
-def warehouse(server: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
-    """A prepared warehouse that nobody else uses."""
+@contextmanager
+def new_warehouse(server: tuple[str, Path], folder: Path) -> Iterator[Warehouse]:
+    """A prepared, empty warehouse in ``folder``; while it is open, the settings point at it."""
     template, prepared_home = server
     name = f"test_{uuid4().hex[:10]}"
-    home = tmp_path / "home"
+    home = folder / "home"
     # Same keys (the seeds were loaded with them) and dbt's parsed project: a parse takes longer than most tests.
     for part in ("secrets", "dbt"):
         if (prepared_home / part).exists():
             shutil.copytree(prepared_home / part, home / part)
-    monkeypatch.setenv("WAREHOUSE_HOME", str(prepared_home))
-    settings.cache_clear()
-    administration = postgres.superuser(int(conninfo_to_dict(template)["port"]))
-    with psycopg.connect(administration, autocommit=True) as connection:
-        connection.execute(f"create database {name} template warehouse owner warehouse".encode())
-    monkeypatch.setenv("WAREHOUSE_HOME", str(home))
-    monkeypatch.setenv("WAREHOUSE_DSN", template.rsplit("/", 1)[0] + f"/{name}")
-    monkeypatch.setenv("WAREHOUSE_OK_WAIT_SECONDS", "0.01")
-    settings.cache_clear()
-    yield Warehouse(home=home, landing=tmp_path / "landing")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("WAREHOUSE_DSN", raising=False)
+        environment.setenv("WAREHOUSE_HOME", str(prepared_home))
+        settings.cache_clear()
+        administration = postgres.superuser(int(conninfo_to_dict(template)["port"]))
+        with psycopg.connect(administration, autocommit=True) as connection:
+            connection.execute(f"create database {name} template warehouse owner warehouse".encode())
+        environment.setenv("WAREHOUSE_HOME", str(home))
+        environment.setenv("WAREHOUSE_DSN", template.rsplit("/", 1)[0] + f"/{name}")
+        environment.setenv("WAREHOUSE_OK_WAIT_SECONDS", "0.01")
+        settings.cache_clear()
+        yield Warehouse(home=home, landing=folder / "landing")
     settings.cache_clear()
     with psycopg.connect(administration, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.fixture
+def warehouse(server: tuple[str, Path], tmp_path: Path) -> Iterator[Warehouse]:
+    """A prepared warehouse that nobody else uses."""
+    with new_warehouse(server, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shared_warehouse(server: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """One warehouse for all tests of a module, which keep out of each other's way."""
+    with new_warehouse(server, tmp_path_factory.mktemp("shared")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def other_warehouse(server: tuple[str, Path]) -> Callable[[Path], AbstractContextManager[Warehouse]]:
+    """Opens a further warehouse, for tests that compare two."""
+    return partial(new_warehouse, server)

@@ -7,6 +7,7 @@ import csv
 import sys
 from collections.abc import Iterator
 from io import TextIOWrapper
+from itertools import islice
 from pathlib import Path
 
 import psycopg
@@ -18,6 +19,8 @@ BLOCK = 1 << 20
 BOMS = {"utf-8": codecs.BOM_UTF8, "gb18030": b"\x84\x31\x95\x33"}
 SERVER_ENCODING = {"utf-8": "UTF8", "gb18030": "GB18030"}
 FIRST_ROW = 2  # line 1 is the header
+REPLACEMENT = "\ufffd"
+FIRST_OF_THREE_BYTES = "\u0800"
 csv.field_size_limit(sys.maxsize)
 
 
@@ -30,7 +33,7 @@ def load(target: Target) -> Loaded:
     try:
         with target.connection.transaction():
             rows, breaks = _copy_bytes(target, header, encoding, skip)
-            if breaks > rows + 1:
+            if breaks + (not _ends_with_break(target.path)) > rows + 1:
                 _number_by_line(target, encoding, skip)
         return Loaded(rows=rows, rejected=0, encoding=encoding, extra_columns=extra)
     except psycopg.DataError:
@@ -38,21 +41,23 @@ def load(target: Target) -> Loaded:
 
 
 def detect_encoding(path: Path, declared: str) -> tuple[str, int]:
-    """Return (encoding, bytes of byte-order mark): a BOM, else strict UTF-8 of the first block, else as declared.
+    """Return (encoding, bytes of byte-order mark): a BOM, else what the first block reads as, else as declared.
 
-    Chinese text in GB18030 is practically never valid UTF-8, so the test is safe in that direction only.
+    Chinese text in GB18030 holds practically no valid three-byte sequence of UTF-8; UTF-8 with a few broken bytes
+    is still full of them, and read as GB18030 it would turn into other characters without an error.
     """
     with path.open("rb") as stream:
         head = stream.read(BLOCK)
     for encoding, bom in BOMS.items():
         if head.startswith(bom):
             return encoding, len(bom)
-    try:
-        # final=False: the block may end inside a character
-        codecs.getincrementaldecoder("utf-8")("strict").decode(head, final=False)
-    except UnicodeDecodeError:
-        return "gb18030", 0
-    return ("utf-8" if not head.isascii() else declared), 0
+    if head.isascii():
+        return declared, 0
+    # final=False: the block may end inside a character
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(head, final=False)
+    broken = text.count(REPLACEMENT)
+    intact = sum(char >= FIRST_OF_THREE_BYTES for char in text) - broken
+    return ("utf-8" if broken == 0 or intact > broken else "gb18030"), 0
 
 
 def _header(target: Target, encoding: str, skip: int) -> list[str]:
@@ -125,6 +130,12 @@ def _row_by_row(target: Target, header: list[str], encoding: str, skip: int, ext
                 yield line, [value or None for value in fields]
 
     rows = target.copy_rows(header, good())
+    if _ends_inside_quotes(target.path, encoding, skip, last_line):
+        raise Refused(
+            "FILE_TRUNCATED",
+            f"{target.file_name}：第 {last_line} 行起的引号没有闭合，后面的行无法区分，整份拒收",
+            f"{target.file_name}: the quotation mark opened at line {last_line} is never closed; refused whole",
+        )
     if rejections and rejections[-1][0] == last_line and not _ends_with_break(target.path):
         raise Refused(
             "FILE_TRUNCATED",
@@ -133,6 +144,18 @@ def _row_by_row(target: Target, header: list[str], encoding: str, skip: int, ext
             " refused whole",
         )
     return Loaded(rows, target.reject(rejections), encoding, extra)
+
+
+def _ends_inside_quotes(path: Path, encoding: str, skip: int, last_line: int) -> bool:
+    """Whether the last record, which starts at ``last_line``, is still quoted where the file ends."""
+    with path.open("rb") as binary:
+        binary.seek(skip)
+        text = TextIOWrapper(binary, encoding=encoding, errors="surrogateescape", newline="")
+        try:
+            list(csv.reader(islice(text, max(last_line - 1, 0), None), strict=True))
+        except csv.Error as error:
+            return "unexpected end of data" in str(error)
+    return False
 
 
 def _verdict(header: list[str], fields: list[str]) -> tuple[str, str] | None:

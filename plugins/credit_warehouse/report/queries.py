@@ -53,7 +53,8 @@ REJECTED: LiteralString = """
 rejected as (
     select
         batch_id,
-        count(distinct (stage, row_no)) as rows,
+        count(distinct row_no) filter (where stage = 'load')
+        + count(distinct row_no) filter (where stage = 'staging') as rows,
         count(distinct row_no) filter (where stage = 'staging') as after_loading
     from audit.rejected_row
     where batch_id in (select batch_id from scope)

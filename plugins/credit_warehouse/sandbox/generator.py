@@ -207,4 +207,4 @@ class _Assembly:
 
 
 def _breaks(fact: Any) -> str | None:
-    return fact.breaks
+    return str(fact.breaks) if fact.breaks else None

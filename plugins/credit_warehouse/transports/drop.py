@@ -50,20 +50,32 @@ def _still_growing(paths: list[Path]) -> set[Path]:
     return {path for path in paths if not path.exists() or path.stat().st_size != first[path]}
 
 
-def _delivery(source: Source, path: Path, business_date: date, owned: bool) -> Delivery:
+def _delivery(source: Source, path: Path, asked: date, owned: bool) -> Delivery:
     flag = ok_path(path).read_bytes() if ok_path(path).exists() else None
-    return describe(source, path, path.name, flag, business_date, owned=owned)
+    return require_due(describe(source, path, path.name, flag, asked, owned=owned), asked)
 
 
-def describe(
-    source: Source, path: Path, file_name: str, flag: bytes | None, business_date: date, *, owned: bool
-) -> Delivery:
+def require_due(delivery: Delivery, asked: date) -> Delivery:
+    """The delivery itself. Raises Refused (DATE_AHEAD) when it speaks of a day after the one being processed."""
+    if delivery.business_date > asked:
+        # A mistyped year would otherwise pass for news about everybody.
+        name, said = delivery.file_name, delivery.business_date
+        raise Refused(
+            "DATE_AHEAD",
+            f"{name}：.ok 的业务日期 {said} 晚于处理日期 {asked}，整份拒收",
+            f"{name}: the .ok says {said}, later than the day being processed, {asked}; refused whole",
+        )
+    return delivery
+
+
+def describe(source: Source, path: Path, file_name: str, flag: bytes | None, asked: date, *, owned: bool) -> Delivery:
     """The delivery that ``flag``, the content of its ``.ok``, speaks of. Raises Refused (OK_UNREADABLE)."""
     claims: dict[str, object] = {}
+    business_date = asked
     if flag is not None:
         try:
             claims = json.loads(flag.decode("utf-8-sig"))
-            business_date = date.fromisoformat(str(claims.get("business_date") or business_date))
+            business_date = date.fromisoformat(str(claims.get("business_date") or asked))
             mode = claims.get("mode") or source.ingest.delivery
             if mode not in ("full", "delta"):
                 raise ValueError(f"mode {mode!r}")

@@ -11,10 +11,11 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import paramiko
 
@@ -23,7 +24,7 @@ from credit_warehouse.refusal import Refused
 from credit_warehouse.settings import settings
 from credit_warehouse.transports import patience
 from credit_warehouse.transports.delivery import Delivery, RemoteFile
-from credit_warehouse.transports.drop import describe, is_offered
+from credit_warehouse.transports.drop import describe, is_offered, require_due
 from credit_warehouse.transports.ledger import Known, Ledger
 
 BLOCK = 1 << 18
@@ -33,11 +34,13 @@ LARGEST_FLAG = 1 << 16
 # The disk here, not the line to the provider.
 OUR_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
+BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
+
 T = TypeVar("T")
 
 
-class _Changed(Exception):
-    """The file is no longer the one that was listed."""
+class _NotYet(Exception):
+    """The file is no longer the one that was listed, or belongs to a later day: another run takes it."""
 
 
 def collect(source: Source, business_date: date, folder: Path, ledger: Ledger) -> Iterator[Delivery | Known | Refused]:
@@ -56,8 +59,8 @@ def collect(source: Source, business_date: date, folder: Path, ledger: Ledger) -
                     continue
                 try:
                     yield _take(server, source, transport.path, file, business_date, folder / f"{number:06d}", ledger)
-                except _Changed:
-                    continue  # still under way: the next run sees it complete
+                except _NotYet:
+                    continue
                 except Refused as refusal:
                     if refusal.rule.startswith("PROVIDER_"):
                         raise
@@ -105,6 +108,10 @@ def _take(
     if file.ok_mtime is not None:
         flag = server.ask(lambda client: _flag(client, f"{remote}.ok"), file.name)
     delivery = describe(source, target, file.name, flag, business_date, owned=True)
+    if business_date < delivery.business_date <= datetime.now(BUSINESS_ZONE).date():
+        # Nothing is removed there: whoever takes in an earlier day again sees the files of later ones.
+        raise _NotYet
+    require_due(delivery, business_date)
     claimed = delivery.declared.get("sha256")
     if isinstance(claimed, str) and (known := ledger.holding(file.name, claimed.lower())):
         ledger.record(file, claimed.lower(), known.batch_id)
@@ -146,12 +153,12 @@ def _opened(client: paramiko.SFTPClient, remote: str) -> paramiko.SFTPFile:
     try:
         return client.open(remote, "rb")
     except FileNotFoundError:
-        raise _Changed from None
+        raise _NotYet from None
 
 
 def _require_same(now: paramiko.SFTPAttributes, file: RemoteFile) -> None:
     if (now.st_size, now.st_mtime) != (file.size, file.mtime):
-        raise _Changed
+        raise _NotYet
 
 
 class _Server:
