@@ -37,7 +37,7 @@ def receive(
     seen = 0
     with tempfile.TemporaryDirectory(prefix="landing-") as scratch, connect(autocommit=True) as connection:
         for delivery in _deliveries(source, business_date, landing, endpoint, Path(scratch), connection):
-            if isinstance(delivery, Known) and delivery.business_date != business_date:
+            if isinstance(delivery, Known) and delivery.taken_for != business_date:
                 continue  # it lies on the provider's server since then, and is no delivery of today
             seen += 1
             if isinstance(delivery, Known):
@@ -45,7 +45,7 @@ def receive(
             elif isinstance(delivery, Refused):
                 note(connection, run_id, source, business_date, "refused", refusal=delivery, file_name=f"#{seen}")
             else:
-                _admit(connection, source, delivery, run_id)
+                _admit(connection, source, delivery, run_id, business_date)
         if not seen:
             note(connection, run_id, source, business_date, "absent")
         return [
@@ -77,7 +77,7 @@ def _deliveries(
         # paramiko takes a third of a second to import, and most tasks do without.
         from credit_warehouse.transports import sftp
 
-        yield from sftp.collect(source, business_date, scratch, Ledger(connection, source.name))
+        yield from sftp.collect(source, business_date, scratch, Ledger(connection, source.name, business_date))
     else:
         try:
             if kind == "http":
@@ -102,7 +102,7 @@ def _high_water(connection: psycopg.Connection, source: Source, business_date: d
     return row[0] if row else None
 
 
-def _admit(connection: psycopg.Connection, source: Source, delivery: Delivery, run_id: str) -> None:
+def _admit(connection: psycopg.Connection, source: Source, delivery: Delivery, run_id: str, day: date) -> None:
     sha256 = archive.sha256_of(delivery.path)
     size = delivery.path.stat().st_size
     archive.keep(source.name, delivery.path, sha256)
@@ -129,7 +129,7 @@ def _admit(connection: psycopg.Connection, source: Source, delivery: Delivery, r
                 [source.name, delivery.business_date, delivery.high_water],
             )
         if delivery.remote:
-            Ledger(connection, source.name).record(delivery.remote, sha256, batch_id)
+            Ledger(connection, source.name, day).record(delivery.remote, sha256, batch_id)
     if delivery.pages:
         shutil.rmtree(delivery.pages, ignore_errors=True)
     if delivery.owned:

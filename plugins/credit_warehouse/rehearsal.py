@@ -80,7 +80,15 @@ def deliver(day: date) -> None:
         elif transport.kind == "sftp" and transport.path:
             outbox = bank_folder() / transport.path.strip("/")
             outbox.mkdir(parents=True, exist_ok=True)
+            _withdraw_later(day, source.name, outbox)
             delivery.deliver(data_folder(), day, outbox.parent, [source.name])
+
+
+def _withdraw_later(day: date, source: str, outbox: Path) -> None:
+    """Nobody takes files away there; a killed rehearsal that begins anew must not find those of days to come."""
+    for path in data_folder().glob(f"*/{source}/*"):
+        if path.parent.parent.name > day.isoformat():
+            (outbox / path.name).unlink(missing_ok=True)
 
 
 def _serve_court(subjects: int, days: int, processes: Processes) -> None:

@@ -419,6 +419,17 @@ def test_the_same_bytes_put_there_again_are_not_fetched(warehouse: Any, bank: Ba
     assert batches(warehouse) == 1
 
 
+def test_a_file_delivered_again_is_seen_that_day_and_no_other(warehouse: Any, bank: Bank) -> None:
+    content = put(bank, "a.xlsx", events(1), business_date=str(DAY))
+    collect(warehouse)
+    warehouse.execute("update audit.batch set status = 'accepted'")
+    put(bank, "again.xlsx", content, business_date=str(DAY))
+    for _ in range(2):
+        assert [outcome[:3] for outcome in collect(warehouse, NEXT)] == [("duplicate", None, "again.xlsx")]
+    assert only(collect(warehouse, date(2026, 3, 4))) == ("absent", None)
+    assert [outcome[:3] for outcome in collect(warehouse)] == [("duplicate", None, "a.xlsx")]
+
+
 def test_other_bytes_under_the_same_name_are_another_delivery(warehouse: Any, bank: Bank) -> None:
     put(bank, "a.xlsx", events(1))
     collect(warehouse)
@@ -630,16 +641,16 @@ def test_the_simulated_server_is_read_only(bank: Bank) -> None:
 
 
 def test_the_rehearsal_serves_what_the_banks_deliver(warehouse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = rehearsal.data_folder() / str(DAY) / BANK
-    data.mkdir(parents=True)
-    content = events(1, 2)
-    (data / "a.xlsx").write_bytes(content)
-    (data / "a.xlsx.ok").write_bytes(ok_file(content, business_date=str(DAY)))
+    for day, name, content in ((DAY, "a.xlsx", events(1, 2)), (NEXT, "b.xlsx", events(3))):
+        data = rehearsal.data_folder() / str(day) / BANK
+        data.mkdir(parents=True)
+        (data / name).write_bytes(content)
     monkeypatch.setattr(rehearsal.registry_front, "publish", lambda *_: None)
     family = processes()
     rehearsal._serve_bank(family)
     try:
-        rehearsal.deliver(DAY)
+        rehearsal.deliver(NEXT)
+        rehearsal.deliver(DAY)  # a killed rehearsal begins anew
         monkeypatch.setenv("AIRFLOW_CONN_BANK_SFTP", rehearsal.connections()["bank_sftp"])
         assert only(collect(warehouse)) == ("accepted", None)
         assert loaded(warehouse, BANK, "lsh") == ["L000001", "L000002"]

@@ -8,6 +8,7 @@ create table audit.remote_file (
     ok_mtime bigint,
     sha256 text not null,
     batch_id bigint not null references audit.batch,
+    taken_for date not null,
     taken_at timestamptz not null default clock_timestamp(),
     primary key (source, name)
 );
