@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import httpx
 
-from credit_warehouse.db import warehouse_dsn
+from credit_warehouse.db import connect, warehouse_dsn
 from credit_warehouse.declarations import load_sources
 from credit_warehouse.preparation import prepare
 from credit_warehouse.sandbox import delivery, generate, registry_front, sftp_service
 from credit_warehouse.secrets import secret
 from credit_warehouse.settings import PROJECT_ROOT, settings
 from credit_warehouse.stack import ports
+from credit_warehouse.stack.files import write_atomically
 from credit_warehouse.stack.processes import Processes
 from credit_warehouse.stack.service import Step
 from credit_warehouse.stack.waiting import wait_until
@@ -44,6 +46,21 @@ def bank_folder() -> Path:
 def business_days(days: int) -> list[date]:
     """The days of a rehearsal."""
     return [FIRST_DAY + timedelta(days=offset) for offset in range(days)]
+
+
+def days_to_play(days: int) -> list[date]:
+    """The days from the one at which a rehearsal was interrupted; all of them where none was.
+
+    Going back would be no rehearsal: the drop folder may hold files of the interrupted day already, and tasks of the
+    killed run that are about to end would find the registry as it was the day before.
+    """
+    generated = datetime.fromtimestamp(_marker().stat().st_mtime, UTC)
+    with connect() as connection:
+        row = connection.execute(
+            "select max(business_date) from audit.build where exported_at > %s", [generated]
+        ).fetchone()
+    last = row[0] if row else None
+    return [day for day in business_days(days) if last is None or day > last] or business_days(days)
 
 
 def steps(subjects: int, days: int) -> list[Step]:
@@ -80,22 +97,24 @@ def deliver(day: date) -> None:
         elif transport.kind == "sftp" and transport.path:
             outbox = bank_folder() / transport.path.strip("/")
             outbox.mkdir(parents=True, exist_ok=True)
-            _withdraw_later(day, source.name, outbox)
+            _withdraw(day, source.name, outbox)
             delivery.deliver(data_folder(), day, outbox.parent, [source.name])
 
 
-def _withdraw_later(day: date, source: str, outbox: Path) -> None:
-    """Nobody takes files away there; a killed rehearsal that begins anew must not find those of days to come."""
-    for path in data_folder().glob(f"*/{source}/*"):
-        if path.parent.parent.name > day.isoformat():
-            (outbox / path.name).unlink(missing_ok=True)
+def _withdraw(day: date, source: str, outbox: Path) -> None:
+    """Nobody takes files away there: one that begins anew must not find those of days to come, or of another."""
+    due = {path.name for path in data_folder().glob(f"*/{source}/*") if path.parent.parent.name <= day.isoformat()}
+    for path in outbox.iterdir():
+        if path.name not in due:
+            path.unlink()
 
 
 def _serve_court(subjects: int, days: int, processes: Processes) -> None:
-    marker = data_folder() / f".generated-{subjects}-{days}-{SEED}"
-    if not marker.exists():
+    wanted = f"{subjects} subjects, {days} days, seed {SEED}"
+    if not _marker().exists() or _marker().read_text() != wanted:
+        shutil.rmtree(data_folder(), ignore_errors=True)
         generate(data_folder(), subjects=subjects, seed=SEED, days=days, start=FIRST_DAY)
-        marker.touch()
+        write_atomically(_marker(), wanted)
     port = ports.claim(settings().run, COURT)
     environment = {
         **os.environ,
@@ -127,6 +146,11 @@ def _greets(port: int) -> bool:
             return line.recv(4) == b"SSH-"
     except OSError:
         return False
+
+
+def _marker() -> Path:
+    """Says what was generated; missing while a generation is under way."""
+    return data_folder() / ".generated"
 
 
 def _answers(port: int) -> bool:
