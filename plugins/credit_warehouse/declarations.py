@@ -30,12 +30,13 @@ class _Strict(BaseModel):
 class Transport(_Strict):
     """How the provider hands data over (GB/T 39443: file, service, database)."""
 
-    kind: Literal["drop", "http", "database"]
+    kind: Literal["drop", "sftp", "http", "database"]
     connection: str | None = Field(default=None, description="Airflow connection id; none for the drop folder")
+    path: str | None = Field(default=None, description="sftp: folder on the provider's server")
     table: str | None = Field(default=None, description="database: schema-qualified table")
     watermark: str | None = Field(default=None, description="database: column that grows with every change")
-    overlap_minutes: int = Field(default=60, description="database: re-read this much before the watermark")
-    page_size: int = Field(default=1000, description="http: rows asked for at once")
+    overlap_minutes: int = Field(default=60, ge=0, description="database: re-read this much before the watermark")
+    page_size: int = Field(default=1000, ge=1, description="http: rows asked for at once")
 
     @model_validator(mode="after")
     def _complete(self) -> Transport:
@@ -43,6 +44,8 @@ class Transport(_Strict):
             raise ValueError(f"transport {self.kind} needs a connection")
         if self.kind == "database" and not (self.table and self.watermark):
             raise ValueError("transport database needs table and watermark")
+        if (self.kind == "sftp") != bool(self.path):
+            raise ValueError("path is the folder of transport sftp, needed there and nowhere else")
         return self
 
 
@@ -100,6 +103,9 @@ class Source(_Strict):
         missing = set(self.ingest.key) - {column.name for column in self.columns}
         if missing:
             raise ValueError(f"key columns are not declared: {sorted(missing)}")
+        watermark = self.ingest.transport.watermark
+        if watermark and watermark not in {column.name for column in self.columns}:
+            raise ValueError(f"the watermark column is not declared: {watermark}")
         return self
 
     @property

@@ -1,4 +1,6 @@
-"""What the DAG files wire: each function is the body of one task. The only module that imports Airflow."""
+"""What the DAG files wire: each function is the body of one task. Only here and in ``transports/sftp.py`` is
+Airflow imported.
+"""
 
 from __future__ import annotations
 
@@ -122,8 +124,18 @@ def _endpoint(source: Any) -> Endpoint | None:
     if found is None:
         return None
     if source.ingest.transport.kind == "http":
-        return Endpoint(f"{found.schema or 'http'}://{found.host}:{found.port}", found.password)
+        return Endpoint(_service_url(found), found.password)
+    if source.ingest.transport.kind == "sftp":
+        return Endpoint(f"sftp://{found.host}")  # the hook reads the rest, and the keys, from the connection itself
     return Endpoint(found.get_uri().replace("postgres://", "postgresql://", 1))
+
+
+def _service_url(found: Any) -> str:
+    """Address of a service, in the two ways Airflow writes ``https``: as schema and as type of the connection."""
+    if "://" in (found.host or ""):
+        return str(found.host)
+    scheme = found.schema or ("https" if found.conn_type == "https" else "http")
+    return f"{scheme}://{found.host}" + (f":{found.port}" if found.port else "")
 
 
 def _connection(name: str) -> Any:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-import httpx
 import psycopg
 
 from credit_warehouse import archive
@@ -18,6 +18,7 @@ from credit_warehouse.settings import settings
 from credit_warehouse.transports import database, drop, http
 from credit_warehouse.transports.delivery import Delivery, Endpoint
 from credit_warehouse.transports.drop import ok_path
+from credit_warehouse.transports.ledger import Known, Ledger
 
 
 def receive(
@@ -36,11 +37,15 @@ def receive(
     seen = 0
     with tempfile.TemporaryDirectory(prefix="landing-") as scratch, connect(autocommit=True) as connection:
         for delivery in _deliveries(source, business_date, landing, endpoint, Path(scratch), connection):
+            if isinstance(delivery, Known) and delivery.taken_for != business_date:
+                continue  # it lies on the provider's server since then, and is no delivery of today
             seen += 1
-            if isinstance(delivery, Refused):
+            if isinstance(delivery, Known):
+                _recall(connection, source, delivery, run_id)
+            elif isinstance(delivery, Refused):
                 note(connection, run_id, source, business_date, "refused", refusal=delivery, file_name=f"#{seen}")
             else:
-                _admit(connection, source, delivery, run_id)
+                _admit(connection, source, delivery, run_id, business_date)
         if not seen:
             note(connection, run_id, source, business_date, "absent")
         return [
@@ -60,13 +65,20 @@ def _deliveries(
     endpoint: Endpoint | None,
     scratch: Path,
     connection: psycopg.Connection,
-) -> Iterator[Delivery | Refused]:
+) -> Iterator[Delivery | Known | Refused]:
     kind = source.ingest.transport.kind
     if landing is not None:
         yield from drop.collect(source, landing / source.name, business_date, owned=False)
     elif kind == "drop":
         yield from drop.collect(source, settings().inbox / source.name, business_date, owned=True)
-    elif endpoint is not None:
+    elif endpoint is None:
+        return
+    elif kind == "sftp":
+        # paramiko takes a third of a second to import, and most tasks do without.
+        from credit_warehouse.transports import sftp
+
+        yield from sftp.collect(source, business_date, scratch, Ledger(connection, source.name, business_date))
+    else:
         try:
             if kind == "http":
                 found = http.collect(source, endpoint, business_date, scratch)
@@ -76,12 +88,6 @@ def _deliveries(
                 )
         except Refused as refusal:
             yield refusal
-        except (httpx.HTTPError, psycopg.Error) as error:
-            yield Refused(
-                "PROVIDER_UNREACHABLE",
-                f"无法从来源系统取数（{type(error).__name__}）",
-                f"the provider could not be read ({type(error).__name__})",
-            )
         else:
             if found:
                 yield found
@@ -96,7 +102,7 @@ def _high_water(connection: psycopg.Connection, source: Source, business_date: d
     return row[0] if row else None
 
 
-def _admit(connection: psycopg.Connection, source: Source, delivery: Delivery, run_id: str) -> None:
+def _admit(connection: psycopg.Connection, source: Source, delivery: Delivery, run_id: str, day: date) -> None:
     sha256 = archive.sha256_of(delivery.path)
     size = delivery.path.stat().st_size
     archive.keep(source.name, delivery.path, sha256)
@@ -106,9 +112,9 @@ def _admit(connection: psycopg.Connection, source: Source, delivery: Delivery, r
             [source.name, sha256],
         ).fetchone()
         if known:
-            outcome = "duplicate" if known[1] == "accepted" else "accepted"
-            note(connection, run_id, source, delivery.business_date, outcome,
-                 file_name=delivery.file_name, batch_id=known[0])  # fmt: skip
+            batch_id = known[0]
+            note(connection, run_id, source, delivery.business_date, _again(known[1]),
+                 file_name=delivery.file_name, batch_id=batch_id)  # fmt: skip
         else:
             batch_id = _open_batch(connection, source, delivery, sha256, size)
             refusal = _contradiction(delivery, sha256, size)
@@ -122,9 +128,24 @@ def _admit(connection: psycopg.Connection, source: Source, delivery: Delivery, r
                 " on conflict (source, business_date) do update set high_water = excluded.high_water",
                 [source.name, delivery.business_date, delivery.high_water],
             )
+        if delivery.remote:
+            Ledger(connection, source.name, day).record(delivery.remote, sha256, batch_id)
+    if delivery.pages:
+        shutil.rmtree(delivery.pages, ignore_errors=True)
     if delivery.owned:
         delivery.path.unlink()
         ok_path(delivery.path).unlink(missing_ok=True)
+
+
+def _recall(connection: psycopg.Connection, source: Source, known: Known, run_id: str) -> None:
+    """A file of today that was taken before: what became of it then is true of this run as well."""
+    note(connection, run_id, source, known.business_date, _again(known.status),
+         refusal=known.refusal, file_name=known.file_name, batch_id=known.batch_id)  # fmt: skip
+
+
+def _again(status: str) -> str:
+    """The outcome of a file whose batch is there already; one that a killed run left is taken up now."""
+    return {"accepted": "duplicate", "refused": "refused"}.get(status, "accepted")
 
 
 def _open_batch(connection: psycopg.Connection, source: Source, delivery: Delivery, sha256: str, size: int) -> int:

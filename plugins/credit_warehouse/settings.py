@@ -28,6 +28,11 @@ class Settings(BaseSettings):
     vault_key: SecretStr | None = Field(default=None, description="64 hex digits, AES key of the vault")
     schedules: Literal["on", "off"] = Field(default="on", description="whether ingest DAGs follow their own cron")
     ok_wait_seconds: float = Field(default=1.0, description="pause between the two size polls of a file without .ok")
+    provider_timeout_seconds: float = Field(default=30.0, gt=0, description="how long a provider may stay silent")
+    provider_attempts: int = Field(default=5, ge=1, description="how often one request to a provider is tried")
+    provider_budget_seconds: float = Field(
+        default=300.0, gt=0, description="longest time for one request with its repetitions, or one SQL statement"
+    )
     dbt_threads: int = Field(default=2, description="parallel dbt models")
     sources: Path = Field(
         default=PROJECT_ROOT / "dbt_project" / "models" / "staging",

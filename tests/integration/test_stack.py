@@ -110,9 +110,7 @@ def test_status_names_every_process(api: AirflowApi) -> None:
 
 def test_only_the_loopback_interface_is_listened_on(api: AirflowApi) -> None:
     pids = {process.pid for process in family()}
-    listening = [
-        item for item in psutil.net_connections("inet") if item.status == "LISTEN" and item.pid in pids
-    ]
+    listening = [item for item in psutil.net_connections("inet") if item.status == "LISTEN" and item.pid in pids]
     assert len(listening) == 2  # database and API; Airflow's log and health servers are off
     assert {item.laddr.ip for item in listening} == {"127.0.0.1"}
     remote = {item.raddr.ip for item in psutil.net_connections("inet") if item.pid in pids and item.raddr}
@@ -121,9 +119,7 @@ def test_only_the_loopback_interface_is_listened_on(api: AirflowApi) -> None:
 
 def test_no_secret_is_in_a_log_or_a_record(api: AirflowApi) -> None:
     secrets = {path.read_text().strip()[:24] for path in settings().secrets.iterdir()}
-    files = [
-        path for folder in (settings().logs, settings().run) for path in folder.rglob("*") if path.is_file()
-    ]
+    files = [path for folder in (settings().logs, settings().run) for path in folder.rglob("*") if path.is_file()]
     assert secrets and files
     leaks = [path for path in files if any(secret in path.read_text(errors="replace") for secret in secrets)]
     assert leaks == []

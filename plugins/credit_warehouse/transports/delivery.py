@@ -11,6 +11,17 @@ Mode = Literal["full", "delta"]
 
 
 @dataclass(frozen=True)
+class RemoteFile:
+    """A file on a provider's server, as its listing tells."""
+
+    name: str
+    size: int
+    mtime: int
+    ok_mtime: int | None = None
+    """When its ``.ok`` was written; None without one. A corrected ``.ok`` makes the file worth another look."""
+
+
+@dataclass(frozen=True)
 class Delivery:
     """One complete file: where it lies now, and what its provider says of it."""
 
@@ -25,11 +36,15 @@ class Delivery:
     """Database sources: the newest value of the watermark column in this file."""
     owned: bool = False
     """True where the file may be removed once it is archived."""
+    remote: RemoteFile | None = None
+    """SFTP sources: what the ledger keeps, so that the file is not fetched again."""
+    pages: Path | None = None
+    """Service sources: folder of the pages behind the file, removed once it is archived."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Address and credentials of a provider, from an Airflow connection."""
+    """Address and credentials of a provider, from an Airflow connection. Neither is ever printed."""
 
-    url: str
-    token: str | None = None
+    url: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)

@@ -20,11 +20,7 @@ def collect(source: Source, folder: Path, business_date: date, *, owned: bool) -
     """Yield the complete files below ``folder`` in name order; a broken ``.ok`` is yielded as its refusal."""
     if not folder.is_dir():
         return
-    candidates = [
-        path
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.suffix not in {".ok", *IN_PROGRESS} and not path.name.startswith(".")
-    ]
+    candidates = [path for path in sorted(folder.iterdir()) if path.is_file() and is_offered(path.name)]
     unsigned = [path for path in candidates if not ok_path(path).exists()]
     growing = _still_growing(unsigned)
     for path in candidates:
@@ -34,6 +30,11 @@ def collect(source: Source, folder: Path, business_date: date, *, owned: bool) -
             yield _delivery(source, path, business_date, owned)
         except Refused as refusal:
             yield refusal
+
+
+def is_offered(name: str) -> bool:
+    """Whether a file of this name is meant for us: no flag, nothing hidden, nothing still under way."""
+    return not name.startswith(".") and Path(name).suffix.lower() not in {".ok", *IN_PROGRESS}
 
 
 def ok_path(path: Path) -> Path:
@@ -50,11 +51,30 @@ def _still_growing(paths: list[Path]) -> set[Path]:
 
 
 def _delivery(source: Source, path: Path, asked: date, owned: bool) -> Delivery:
+    flag = ok_path(path).read_bytes() if ok_path(path).exists() else None
+    return require_due(describe(source, path, path.name, flag, asked, owned=owned), asked)
+
+
+def require_due(delivery: Delivery, asked: date) -> Delivery:
+    """The delivery itself. Raises Refused (DATE_AHEAD) when it speaks of a day after the one being processed."""
+    if delivery.business_date > asked:
+        # A mistyped year would otherwise pass for news about everybody.
+        name, said = delivery.file_name, delivery.business_date
+        raise Refused(
+            "DATE_AHEAD",
+            f"{name}：.ok 的业务日期 {said} 晚于处理日期 {asked}，整份拒收",
+            f"{name}: the .ok says {said}, later than the day being processed, {asked}; refused whole",
+        )
+    return delivery
+
+
+def describe(source: Source, path: Path, file_name: str, flag: bytes | None, asked: date, *, owned: bool) -> Delivery:
+    """The delivery that ``flag``, the content of its ``.ok``, speaks of. Raises Refused (OK_UNREADABLE, OK_MISMATCH)."""
     claims: dict[str, object] = {}
     business_date = asked
-    if ok_path(path).exists():
+    if flag is not None:
         try:
-            claims = json.loads(ok_path(path).read_text(encoding="utf-8-sig"))
+            claims = json.loads(flag.decode("utf-8-sig"))
             business_date = date.fromisoformat(str(claims.get("business_date") or asked))
             mode = claims.get("mode") or source.ingest.delivery
             if mode not in ("full", "delta"):
@@ -65,26 +85,19 @@ def _delivery(source: Source, path: Path, asked: date, owned: bool) -> Delivery:
         except (ValueError, AttributeError) as error:
             raise Refused(
                 "OK_UNREADABLE",
-                f"{path.name}：标志文件 .ok 无法解析（{error}）",
-                f"{path.name}: the .ok file cannot be read ({error})",
+                f"{file_name}：标志文件 .ok 无法解析（{error}）",
+                f"{file_name}: the .ok file cannot be read ({error})",
             ) from error
         if mode != source.ingest.delivery:
             # Read as a snapshot, a delta would close everything it does not mention.
             raise Refused(
                 "OK_MISMATCH",
-                f"{path.name}：.ok 声明 mode={mode}，来源声明为 {source.ingest.delivery}，整份拒收",
-                f"{path.name}: .ok says mode={mode}, the source is declared {source.ingest.delivery}; refused whole",
+                f"{file_name}：.ok 声明 mode={mode}，来源声明为 {source.ingest.delivery}，整份拒收",
+                f"{file_name}: .ok says mode={mode}, the source is declared {source.ingest.delivery}; refused whole",
             )
-    if business_date > asked:
-        # A mistyped year would otherwise pass for news about everybody.
-        raise Refused(
-            "DATE_AHEAD",
-            f"{path.name}：.ok 的业务日期 {business_date} 晚于处理日期 {asked}，整份拒收",
-            f"{path.name}: the .ok says {business_date}, later than the day being processed, {asked}; refused whole",
-        )
     return Delivery(
         path=path,
-        file_name=path.name,
+        file_name=file_name,
         mode=source.ingest.delivery,
         business_date=business_date,
         provider=str(claims.get("provider") or source.publisher),
