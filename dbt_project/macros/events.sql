@@ -105,9 +105,13 @@ where
         previous.recorded_at,
         {{ event_columns('previous') }}
     from previous
-    where not exists (
-        select from present
-        where present.snapshot_id = previous.snapshot_id and present.item_id = previous.item_id
-    )
+    where
+        -- What its own provider had ended needs no end: a revocation (R) must not fade into a removal (D) when the
+        -- next snapshot leaves the row out.
+        previous.item_action = 'A'
+        and not exists (
+            select from present
+            where present.snapshot_id = previous.snapshot_id and present.item_id = previous.item_id
+        )
 )
 {% endmacro %}
