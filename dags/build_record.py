@@ -6,7 +6,6 @@ If it fails: the message names the dbt nodes and the log file. Nothing is lost; 
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, Param, task
 
@@ -23,12 +22,12 @@ with DAG(
     schedule=(
         # Terms end without a message: a build runs every day, arrivals or not.
         AssetOrTimeSchedule(
-            timetable=CronTriggerTimetable("0 6 * * *", timezone=orchestration.BUSINESS_ZONE), assets=arrivals
+            timetable=CronTriggerTimetable("0 6 * * *", timezone=str(orchestration.BUSINESS_ZONE)), assets=arrivals
         )
         if settings().schedules == "on"
         else arrivals
     ),
-    start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(orchestration.BUSINESS_ZONE)),
+    start_date=datetime(2026, 1, 1, tzinfo=orchestration.BUSINESS_ZONE),
     catchup=False,
     max_active_runs=1,
     params={"business_date": Param(None, type=["null", "string"], format="date", title="业务日期")},

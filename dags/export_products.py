@@ -6,7 +6,6 @@ If it fails: a gate held additions back; removals have left. The message and the
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, task
@@ -18,7 +17,7 @@ with DAG(
     dag_display_name="曝光与联合惩戒出库",
     doc_md=__doc__,
     schedule=[orchestration.MARTS],
-    start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(orchestration.BUSINESS_ZONE)),
+    start_date=datetime(2026, 1, 1, tzinfo=orchestration.BUSINESS_ZONE),
     catchup=False,
     max_active_runs=1,
     tags=["export", "owner:data-engineering"],

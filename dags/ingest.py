@@ -6,7 +6,6 @@ If it fails: the task log names file and rule. The source keeps yesterday's data
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, task
 
@@ -21,11 +20,11 @@ for source in load_sources():
         description=source.description,
         doc_md=__doc__,
         schedule=(
-            CronTriggerTimetable(source.ingest.schedule, timezone=orchestration.BUSINESS_ZONE)
+            CronTriggerTimetable(source.ingest.schedule, timezone=str(orchestration.BUSINESS_ZONE))
             if settings().schedules == "on"
             else None
         ),
-        start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(orchestration.BUSINESS_ZONE)),
+        start_date=datetime(2026, 1, 1, tzinfo=orchestration.BUSINESS_ZONE),
         catchup=False,
         max_active_runs=1,
         params={

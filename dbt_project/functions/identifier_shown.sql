@@ -1,9 +1,15 @@
+-- Month and day of birth are hidden in whatever has the length of a person's number, an unfinished mask included.
+-- A wrong number of an organisation may be its owner's.
 select case
     when value is null then null
-    when kind = 'organisation' or strpos(value, '*') > 0 then value
-    when length({{ function('resident_id_18').include(database=false) }}(value)) = 18
+    when kind = 'organisation' and (
+        value !~ '^\d{17}[\dX]$'
+        or {{ function('organisation_verdict').include(database=false) }}(value) = 'VALID'
+    ) then value
+    when length(coalesce({{ function('resident_id_18').include(database=false) }}(value), value)) = 18
         then
-            left({{ function('resident_id_18').include(database=false) }}(value), 10) || '****'
-            || right({{ function('resident_id_18').include(database=false) }}(value), 4)
+            left(coalesce({{ function('resident_id_18').include(database=false) }}(value), value), 10) || '****'
+            || right(coalesce({{ function('resident_id_18').include(database=false) }}(value), value), 4)
+    when length(value) = 15 and strpos(value, '*') > 0 then left(value, 8) || '****' || right(value, 3)
     else left(value, 4) || repeat('*', greatest(length(value) - 4, 0))
 end

@@ -1,6 +1,6 @@
 select case
     when value is null then 'EMPTY'
-    when strpos(value, '*') > 0 then 'MASKED'
+    when strpos(value, '*') > 0 and value ~ '^([0-9A-HJ-NP-RTUWXY*]{18}|[0-9A-Z*]{9})$' then 'MASKED'
     when value ~ '^[0-9A-HJ-NP-RTUWXY]{2}\d{6}[0-9A-HJ-NP-RTUWXY]{10}$'
         then
             case

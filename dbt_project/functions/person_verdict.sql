@@ -1,6 +1,6 @@
 select case
     when value is null then 'EMPTY'
-    when strpos(value, '*') > 0 then 'MASKED'
+    when strpos(value, '*') > 0 and value ~ '^([0-9*]{15}|[0-9*]{17}[0-9X*])$' then 'MASKED'
     when {{ function('resident_id_18').include(database=false) }}(value) is null then 'STRUCT_FAIL'
     when not pg_input_is_valid(substr({{ function('resident_id_18').include(database=false) }}(value), 7, 8), 'date') then 'STRUCT_FAIL'
     when

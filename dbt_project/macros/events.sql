@@ -34,7 +34,8 @@ where
 
 {# A full snapshot says what is; the difference to the snapshot before it (by business date, not by arrival) says
    what changed. A late snapshot also changes what its successor says, so the successor is compared again.
-   A row that is quarantined is present but unreadable: its absence from the good rows removes nothing. #}
+   A row that is quarantined is present but unreadable: its absence from the good rows removes nothing, and its
+   absence from the next snapshot removes what an earlier one said. #}
 {% macro snapshot_events(source_name) %}
 (
     with snapshots as (
@@ -72,7 +73,7 @@ where
             stg.*
         from compared
         inner join {{ ref('stg_' ~ source_name) }} as stg on compared.previous_id = stg._batch_id
-        where stg.reject_rule is null
+        where stg.item_id is not null
     )
 
     select
@@ -92,6 +93,7 @@ where
             select from previous
             where
                 previous.snapshot_id = present.snapshot_id
+                and previous.reject_rule is null
                 and previous.item_id = present.item_id
                 and previous.content_hash = present.content_hash
         )
@@ -106,9 +108,9 @@ where
         {{ event_columns('previous') }}
     from previous
     where
-        -- What its own provider had ended needs no end: a revocation (R) must not fade into a removal (D) when the
-        -- next snapshot leaves the row out.
-        previous.item_action = 'A'
+        -- What its provider had ended needs no end: a revocation (R) must not fade into a removal (D) when the next
+        -- snapshot leaves the row out. The end in a quarantined row was never taken in.
+        (previous.item_action = 'A' or previous.reject_rule is not null)
         and not exists (
             select from present
             where present.snapshot_id = previous.snapshot_id and present.item_id = previous.item_id

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from credit_warehouse import transform, vault
 from credit_warehouse.db import connect
 
 LOCK = 4_207_002
+BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
+
+
+class FutureDate(ValueError):
+    """A business date that has not come yet."""
 
 
 def open_build(business_date: date | None, *, anew: bool = False) -> int | None:
     """Claim every accepted batch that no successful build holds; return the build, or None if there is no work.
 
-    A new business date is work even without batches: terms end on it. The date never moves backwards, so a late
-    run cannot revive what has expired. A build left running by a killed process counts as failed. ``anew`` opens one
-    even without work, for a rebuild from the archive.
+    A new business date is work even without batches: terms end on it. It comes from whoever asks, never from a file,
+    and never moves backwards, so a late run cannot revive what has expired. Raises FutureDate. A build left running
+    by a killed process counts as failed. ``anew`` opens one even without work, for a rebuild from the archive.
     """
+    if business_date and business_date > datetime.now(BUSINESS_ZONE).date() + timedelta(days=1):
+        raise FutureDate(f"{business_date} is in the future: every term that ends before it would be taken for ended")
     with connect() as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
         connection.execute(
             "update audit.build set status = 'failed', finished_at = clock_timestamp() where status = 'running'"
         )
         row = connection.execute(
-            "with pending as ("
-            " select batch.business_date from audit.batch left join audit.build using (build_id)"
-            " where batch.status = 'accepted' and (build.build_id is null or build.status = 'failed')),"
-            " last as (select max(business_date) as day from audit.build where status = 'succeeded')"
-            " select greatest(last.day, (select max(business_date) from pending), %s::date), last.day,"
-            " exists (select from pending)"
+            "with last as (select max(business_date) as day from audit.build where status = 'succeeded')"
+            " select greatest(last.day, %s::date), last.day,"
+            " exists (select from audit.batch left join audit.build using (build_id)"
+            " where batch.status = 'accepted' and (build.build_id is null or build.status = 'failed'))"
             " or exists (select from audit.preparation where not products_rebuilt) from last",
             [business_date],
         ).fetchone()

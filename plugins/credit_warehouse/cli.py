@@ -103,8 +103,11 @@ def run(
     ] = None,
 ) -> None:
     """处理一个业务日 | process one business day through the real DAGs; exit status 1 if anything failed."""
+    from credit_warehouse.build import BUSINESS_ZONE
     from credit_warehouse.day import run_day
 
+    if business_date.date() > datetime.now(BUSINESS_ZONE).date():
+        raise _fail(f"业务日期尚未到来 {business_date.date()} has not come yet")
     with _running_stack() as api:
         result = run_day(api, business_date.date(), _progress, landing=landing.resolve() if landing else None)
         _close(result.missing, result.failures)
@@ -156,7 +159,7 @@ def sandbox(
 
 @app.command()
 def replay(
-    since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="自该业务日起 from this business day")],
+    since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="自该日起 from this day")],
 ) -> None:
     """用归档原件重建数据仓库 | rebuild the warehouse from the archived originals; the stack must be up."""
     from credit_warehouse.replay import ArchiveDamaged

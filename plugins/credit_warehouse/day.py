@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import stamina
+
 from credit_warehouse.db import connect
 from credit_warehouse.declarations import load_sources
 from credit_warehouse.export import pending_build
 from credit_warehouse.settings import settings
-from credit_warehouse.stack.airflow_api import AirflowApi
+from credit_warehouse.stack.airflow_api import AirflowApi, AirflowRefused
 from credit_warehouse.stack.waiting import wait_until
 
 BUILD, EXPORT = "build_record", "export_products"
@@ -62,7 +64,10 @@ def end_leftovers(api: AirflowApi) -> int:
     """Fail the runs a killed stack left under way; what they did not finish is taken up by the next run."""
     leftovers = api.dag_runs(states=UNDER_WAY)
     for run in leftovers:
-        api.fail_run(run["dag_id"], run["dag_run_id"])
+        # The new scheduler takes hold of the same runs at that moment; Airflow answers a deadlock with HTTP 500.
+        for attempt in stamina.retry_context(on=AirflowRefused, attempts=5, timeout=30):
+            with attempt:
+                api.fail_run(run["dag_id"], run["dag_run_id"])
     return len(leftovers)
 
 

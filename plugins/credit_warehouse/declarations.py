@@ -79,7 +79,7 @@ class Column(_Strict):
 
     name: ColumnName
     label: str
-    pii: Literal["none", "name", "identifier", "contact", "address", "free_text"] = "none"
+    pii: Literal["none", "name", "identifier", "birth_date", "contact", "address", "free_text"] = "none"
     required: bool = True
 
 

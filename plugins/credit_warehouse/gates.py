@@ -18,6 +18,7 @@ from credit_warehouse.settings import PROJECT_ROOT
 
 EXPECTATIONS = PROJECT_ROOT / "expectations"
 PRODUCT_MAX_SHRINK = 0.5
+TABLE_RULES = {"expect_table_row_count_to_be_between", "expect_table_columns_to_match_set"}
 Rule = dict[str, Any]
 
 
@@ -45,7 +46,8 @@ def check_batch(source: Source, batch_id: int) -> Refused | None:
         ).fetchone()
         bounds = source.ingest.rows
         values = {
-            "rows_min": bounds.min,
+            # A floor of zero rows would be a check that cannot fail.
+            "rows_min": bounds.min or None,
             "rows_max": bounds.max,
             "rows_after_shrink": _floor(previous, bounds.max_shrink),
         }
@@ -135,10 +137,13 @@ def validate(query: str, rules: list[Rule]) -> list[Checked]:
     )
     outcome = definition.get_batch().validate(suite, result_format="BASIC")
     by_position = {result.expectation_config.meta["position"]: result for result in outcome.results}
-    return [_checked(rule, by_position[position]) for position, rule in enumerate(rules)]
+    with connect() as connection:
+        counted = connection.execute(f"select count(*) from ({query}) as rows".encode()).fetchone()
+    rows = counted[0] if counted else 0
+    return [_checked(rule, by_position[position], rows) for position, rule in enumerate(rules)]
 
 
-def _checked(rule: Rule, result: Any) -> Checked:
+def _checked(rule: Rule, result: Any, rows: int) -> Checked:
     found = result.result or {}
     error = next(
         (detail.get("exception_message") for detail in _exceptions(result) if detail.get("raised_exception")), None
@@ -147,14 +152,16 @@ def _checked(rule: Rule, result: Any) -> Checked:
     if observed is None and "unexpected_count" in found:
         observed = f"{found['unexpected_count']} / {found.get('element_count')}"
     elements = found.get("element_count")
+    unseen = rows == 0 and rule["type"] not in TABLE_RULES
+    all_null = elements is not None and elements == found.get("missing_count")
     return Checked(
         rule=rule["rule"],
         title=rule["title"],
         basis=rule["basis"],
         severity=rule["severity"],
         success=bool(result.success),
-        # A column rule over no rows, or over nothing but nulls, has shown nothing.
-        vacuous=bool(result.success) and elements is not None and elements == (found.get("missing_count") or 0),
+        # A rule over no rows, or over nothing but nulls, has shown nothing.
+        vacuous=bool(result.success) and (unseen or all_null),
         expected=_shown({key: value for key, value in rule["kwargs"].items() if key != "unexpected_rows_query"}),
         observed=f"error: {error}" if error else _shown(observed),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset, Connection, get_current_context
 from airflow.sdk.exceptions import (
@@ -15,7 +14,7 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from credit_warehouse.build import open_build, run_build
+from credit_warehouse.build import BUSINESS_ZONE, open_build, run_build
 from credit_warehouse.db import connect
 from credit_warehouse.declarations import load_source, load_sources
 from credit_warehouse.export import export_build, pending_build
@@ -26,7 +25,6 @@ from credit_warehouse.refusal import Refused
 from credit_warehouse.report import write_report
 from credit_warehouse.transports.delivery import Endpoint
 
-BUSINESS_ZONE = "Asia/Shanghai"
 MARTS = Asset("marts")
 
 
@@ -46,7 +44,7 @@ def business_date(context: Any) -> date:
         for event in events
         if event.extra.get("business_date")
     ]
-    return date.fromisoformat(max(days)) if days else datetime.now(ZoneInfo(BUSINESS_ZONE)).date()
+    return date.fromisoformat(max(days)) if days else datetime.now(BUSINESS_ZONE).date()
 
 
 def take_in(source_id: str) -> list[int]:

@@ -14,7 +14,6 @@ from credit_warehouse.db import connect, dsn_parts, session_options
 from credit_warehouse.declarations import load_sources
 from credit_warehouse.settings import settings
 
-
 BUILD = ["build", "--exclude", "resource_type:seed", "resource_type:function", "resource_type:unit_test"]
 
 

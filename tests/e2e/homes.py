@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,13 +81,13 @@ class Home:
     def inside(self) -> Iterator[None]:
         """The package's own functions work on this home, and on no other afterwards."""
         mine = {name: value for name, value in self.environment().items() if name.startswith("WAREHOUSE_")}
-        with_patch = {name: os.environ.get(name) for name in mine}
+        before = {name: os.environ.get(name) for name in mine}
         os.environ.update(mine)
         settings.cache_clear()
         try:
             yield
         finally:
-            for name, value in with_patch.items():
+            for name, value in before.items():
                 if value is None:
                     del os.environ[name]
                 else:
@@ -145,7 +145,8 @@ class Home:
         """SIGKILL for everything in this home, until nothing is left."""
         while left := self.processes():
             for process in left:
-                process.kill()
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
             survivors(left, 5)
 
     def _concerns(self, process: psutil.Process) -> bool:

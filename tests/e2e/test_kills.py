@@ -72,6 +72,7 @@ class State:
 def state(home: Home) -> State:
     with home.database():
         tables = home.checksums(without=LEDGER)
+    assert not tables["marts.credit_record"].startswith("0 rows")
     full = {feed.name: (deliveries(feed)[-1].folder / "full.jsonl").read_bytes() for feed in home.feeds}
     return State(tables, {name: hashlib.sha256(content).hexdigest() for name, content in full.items()})
 
@@ -87,7 +88,6 @@ def killed_and_repeated(home: Home, command: tuple[str, ...], moment: Moment) ->
             return moment.has_come(home)
 
         wait_until(now, timeout=300, what=moment.name, poll=0.02)
-        simulation.kill()
         home.kill()
         simulation.wait()
         repeated = home.run(*command)

@@ -182,6 +182,7 @@ class TestAttention:
         [
             ({"period": replace(QUIET.period, build_status="failed", exported_at=None)}, "BUILD_FAILED", "stop"),
             ({"period": replace(QUIET.period, exported_at=None)}, "NOT_EXPORTED", "warn"),
+            ({"period": replace(QUIET.period, business_date=date(2026, 3, 3))}, "BUSINESS_DATE_FUTURE", "warn"),
             ({"gates": []}, "NO_GATE_RESULT", "stop"),
             ({"gates": [gate("raw")]}, "NO_GATE_RESULT", "stop"),
             ({"sources": [source(adopted=9)]}, "ROWS_UNBALANCED", "stop"),

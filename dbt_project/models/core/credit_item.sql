@@ -124,4 +124,7 @@ select
     changes.status_row_no
 from changes
 inner join {{ source('audit', 'source') }} as registered on changes.source = registered.source
-where changes.is_change
+where
+    changes.is_change
+    -- A snapshot's row that never was readable described nothing that its absence could remove.
+    and (changes.content_batch_id is not null or registered.delivery = 'delta')

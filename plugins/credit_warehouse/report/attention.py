@@ -76,6 +76,15 @@ def notices(facts: Facts) -> list[Notice]:
 
 def _build(facts: Facts) -> Iterator[Notice]:
     period = facts.period
+    if period.business_date > period.taken_at.date():
+        yield Notice(
+            "warn",
+            f"业务日期 {period.business_date} 晚于今天",
+            "期限按业务日期计算：日期写错会使列入情形提前届满并撤下。请核对各文件声明的业务日期。",
+            "the business date lies in the future; terms are counted by it",
+            "builds",
+            "BUSINESS_DATE_FUTURE",
+        )
     if period.build_id is None:
         yield Notice("info", "还没有构建过信用档案", "以下只反映接入情况。", "no build yet", "builds", "NO_BUILD")
     elif period.build_status == "failed":

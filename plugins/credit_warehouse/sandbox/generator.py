@@ -285,8 +285,7 @@ class _Assembly:
 
 
 def _breaks(fact: Any) -> str | None:
-    breaks: str | None = fact.breaks
-    return breaks
+    return str(fact.breaks) if fact.breaks else None
 
 
 def _rule(fact: Any) -> str | None:

@@ -49,12 +49,13 @@ def _still_growing(paths: list[Path]) -> set[Path]:
     return {path for path in paths if not path.exists() or path.stat().st_size != first[path]}
 
 
-def _delivery(source: Source, path: Path, business_date: date, owned: bool) -> Delivery:
+def _delivery(source: Source, path: Path, asked: date, owned: bool) -> Delivery:
     claims: dict[str, object] = {}
+    business_date = asked
     if ok_path(path).exists():
         try:
             claims = json.loads(ok_path(path).read_text(encoding="utf-8-sig"))
-            business_date = date.fromisoformat(str(claims.get("business_date") or business_date))
+            business_date = date.fromisoformat(str(claims.get("business_date") or asked))
             mode = claims.get("mode") or source.ingest.delivery
             if mode not in ("full", "delta"):
                 raise ValueError(f"mode {mode!r}")
@@ -64,6 +65,13 @@ def _delivery(source: Source, path: Path, business_date: date, owned: bool) -> D
                 f"{path.name}：标志文件 .ok 无法解析（{error}）",
                 f"{path.name}: the .ok file cannot be read ({error})",
             ) from error
+    if business_date > asked:
+        # A mistyped year would otherwise pass for news about everybody.
+        raise Refused(
+            "DATE_AHEAD",
+            f"{path.name}：.ok 的业务日期 {business_date} 晚于处理日期 {asked}，整份拒收",
+            f"{path.name}: the .ok says {business_date}, later than the day being processed, {asked}; refused whole",
+        )
     return Delivery(
         path=path,
         file_name=path.name,
