@@ -129,7 +129,8 @@ def simulate(
         with console.status("启动中 starting …"):
             api = stack.start(rehearsal.connections, dag_ids=day.dag_ids(), bootstrap=rehearsal.steps(subjects, days))
         day.end_leftovers(api)
-        for number, business_date in enumerate(rehearsal.business_days(days), start=1):
+        for business_date in rehearsal.days_to_play(days):
+            number = rehearsal.business_days(days).index(business_date) + 1
             console.rule(f"业务日 business day {business_date} ({number}/{days})")
             rehearsal.deliver(business_date)
             result = day.run_day(api, business_date, _progress)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import httpx
 
-from credit_warehouse.db import warehouse_dsn
+from credit_warehouse.db import connect, warehouse_dsn
 from credit_warehouse.declarations import load_sources
 from credit_warehouse.preparation import prepare
 from credit_warehouse.sandbox import delivery, generate, registry_front
 from credit_warehouse.secrets import secret
 from credit_warehouse.settings import PROJECT_ROOT, settings
 from credit_warehouse.stack import ports
+from credit_warehouse.stack.files import write_atomically
 from credit_warehouse.stack.processes import Processes
 from credit_warehouse.stack.service import Step
 from credit_warehouse.stack.waiting import wait_until
@@ -35,6 +37,21 @@ def data_folder() -> Path:
 def business_days(days: int) -> list[date]:
     """The days of a rehearsal."""
     return [FIRST_DAY + timedelta(days=offset) for offset in range(days)]
+
+
+def days_to_play(days: int) -> list[date]:
+    """The days from the one at which a rehearsal was interrupted; all of them where none was.
+
+    Going back would be no rehearsal: the drop folder may hold files of the interrupted day already, and tasks of the
+    killed run that are about to end would find the registry as it was the day before.
+    """
+    generated = datetime.fromtimestamp(_marker().stat().st_mtime, UTC)
+    with connect() as connection:
+        row = connection.execute(
+            "select max(business_date) from audit.build where exported_at > %s", [generated]
+        ).fetchone()
+    last = row[0] if row else None
+    return [day for day in business_days(days) if last is None or day > last] or business_days(days)
 
 
 def steps(subjects: int, days: int) -> list[Step]:
@@ -61,10 +78,11 @@ def deliver(day: date) -> None:
 
 
 def _serve_court(subjects: int, days: int, processes: Processes) -> None:
-    marker = data_folder() / f".generated-{subjects}-{days}-{SEED}"
-    if not marker.exists():
+    wanted = f"{subjects} subjects, {days} days, seed {SEED}"
+    if not _marker().exists() or _marker().read_text() != wanted:
+        shutil.rmtree(data_folder(), ignore_errors=True)
         generate(data_folder(), subjects=subjects, seed=SEED, days=days, start=FIRST_DAY)
-        marker.touch()
+        write_atomically(_marker(), wanted)
     port = ports.claim(settings().run, COURT)
     environment = {
         **os.environ,
@@ -75,6 +93,11 @@ def _serve_court(subjects: int, days: int, processes: Processes) -> None:
                "--data", str(data_folder()), "--port", str(port)]  # fmt: skip
     processes.start(COURT, command, environment)
     wait_until(partial(_answers, port), timeout=60, what="the simulated court service", poll=0.1)
+
+
+def _marker() -> Path:
+    """Says what was generated; missing while a generation is under way."""
+    return data_folder() / ".generated"
 
 
 def _answers(port: int) -> bool:

@@ -59,12 +59,22 @@ def _delivery(source: Source, path: Path, asked: date, owned: bool) -> Delivery:
             mode = claims.get("mode") or source.ingest.delivery
             if mode not in ("full", "delta"):
                 raise ValueError(f"mode {mode!r}")
+            for count in ("bytes", "rows"):
+                if claims.get(count) is not None:
+                    claims[count] = int(str(claims[count]))
         except (ValueError, AttributeError) as error:
             raise Refused(
                 "OK_UNREADABLE",
                 f"{path.name}：标志文件 .ok 无法解析（{error}）",
                 f"{path.name}: the .ok file cannot be read ({error})",
             ) from error
+        if mode != source.ingest.delivery:
+            # Read as a snapshot, a delta would close everything it does not mention.
+            raise Refused(
+                "OK_MISMATCH",
+                f"{path.name}：.ok 声明 mode={mode}，来源声明为 {source.ingest.delivery}，整份拒收",
+                f"{path.name}: .ok says mode={mode}, the source is declared {source.ingest.delivery}; refused whole",
+            )
     if business_date > asked:
         # A mistyped year would otherwise pass for news about everybody.
         raise Refused(
@@ -75,9 +85,9 @@ def _delivery(source: Source, path: Path, asked: date, owned: bool) -> Delivery:
     return Delivery(
         path=path,
         file_name=path.name,
-        mode=claims.get("mode") or source.ingest.delivery,  # type: ignore[arg-type]  # checked above
+        mode=source.ingest.delivery,
         business_date=business_date,
         provider=str(claims.get("provider") or source.publisher),
-        declared={key: claims[key] for key in ("sha256", "bytes", "rows") if key in claims},
+        declared={key: claims[key] for key in ("sha256", "bytes", "rows") if claims.get(key) is not None},
         owned=owned,
     )
