@@ -5,5 +5,5 @@ import sys
 from importlib import import_module
 
 if "scheduler" in sys.argv:
-    for name in ("dbt.cli.main", "great_expectations", "airflow.providers.sftp.hooks.sftp"):
+    for name in ("dbt.cli.main", "great_expectations", "paramiko", "asyncssh"):
         import_module(name)
