@@ -14,6 +14,7 @@ from credit_warehouse.secrets import secret
 from e2e.homes import CLI, Home
 from e2e.stacks import DAYS, FEW, Line, Pair, by_file, home_with, play
 
+HERE = Path(__file__).parent
 MATRIX = "matrix"
 SUBJECTS = 1500
 SIDE_BY_SIDE = """
@@ -32,11 +33,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MATRIX}: every moment of a kill; runs only with -m {MATRIX}")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
     if MATRIX not in config.option.markexpr:
         held = [item for item in items if item.get_closest_marker(MATRIX)]
         items[:] = [item for item in items if item not in held]
         config.hook.pytest_deselected(items=held)
+    # The running stack comes last: the others start their own, and two cores are enough for one at a time.
+    mine = [position for position, item in enumerate(items) if item.path.parent == HERE]
+    ordered = sorted((items[position] for position in mine), key=lambda item: "line" in item.fixturenames)
+    for position, item in zip(mine, ordered, strict=True):
+        items[position] = item
 
 
 @pytest.fixture(scope="package")

@@ -69,7 +69,7 @@ def require_due(delivery: Delivery, asked: date) -> Delivery:
 
 
 def describe(source: Source, path: Path, file_name: str, flag: bytes | None, asked: date, *, owned: bool) -> Delivery:
-    """The delivery that ``flag``, the content of its ``.ok``, speaks of. Raises Refused (OK_UNREADABLE)."""
+    """The delivery that ``flag``, the content of its ``.ok``, speaks of. Raises Refused (OK_UNREADABLE, OK_MISMATCH)."""
     claims: dict[str, object] = {}
     business_date = asked
     if flag is not None:
@@ -79,18 +79,28 @@ def describe(source: Source, path: Path, file_name: str, flag: bytes | None, ask
             mode = claims.get("mode") or source.ingest.delivery
             if mode not in ("full", "delta"):
                 raise ValueError(f"mode {mode!r}")
+            for count in ("bytes", "rows"):
+                if claims.get(count) is not None:
+                    claims[count] = int(str(claims[count]))
         except (ValueError, AttributeError) as error:
             raise Refused(
                 "OK_UNREADABLE",
                 f"{file_name}：标志文件 .ok 无法解析（{error}）",
                 f"{file_name}: the .ok file cannot be read ({error})",
             ) from error
+        if mode != source.ingest.delivery:
+            # Read as a snapshot, a delta would close everything it does not mention.
+            raise Refused(
+                "OK_MISMATCH",
+                f"{file_name}：.ok 声明 mode={mode}，来源声明为 {source.ingest.delivery}，整份拒收",
+                f"{file_name}: .ok says mode={mode}, the source is declared {source.ingest.delivery}; refused whole",
+            )
     return Delivery(
         path=path,
         file_name=file_name,
-        mode=claims.get("mode") or source.ingest.delivery,  # type: ignore[arg-type]  # checked above
+        mode=source.ingest.delivery,
         business_date=business_date,
         provider=str(claims.get("provider") or source.publisher),
-        declared={key: claims[key] for key in ("sha256", "bytes", "rows") if key in claims},
+        declared={key: claims[key] for key in ("sha256", "bytes", "rows") if claims.get(key) is not None},
         owned=owned,
     )
