@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import hmac
+import io
 import re
 import unicodedata
 from collections.abc import Callable
@@ -67,11 +68,33 @@ def _plain(text: str) -> str:
     return re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", text).upper())
 
 
+def _name(text: str) -> str:
+    flat = re.sub(r"\s", "", unicodedata.normalize("NFKC", text))
+    return flat.translate(str.maketrans("〔〕[]【】•‧・･∙⋅●.", "()()()········"))
+
+
+def _document(text: str) -> str:
+    flat = re.sub(r"\s", "", unicodedata.normalize("NFKC", text))
+    return re.sub(r"字第0+(\d)", r"字第\1", flat.translate(str.maketrans("〔〕[]【】", "()()()")))
+
+
+def _as_sent(text: str) -> str:
+    return text
+
+
+FORMS = {
+    "tax_arrears": (_plain, _as_sent),
+    "tax_major_violations": (_plain, _document),
+    "tax_credit_ratings": (_plain, _as_sent),
+    "court_closed_cases": (_document, _plain, _name),
+}
+"""Normal form of each part of a key; other sources send theirs in one form only."""
+
+
 def _item_id(key: bytes, source: str, source_key: str) -> str:
     parts = source_key.split("|")
-    if source == "tax_arrears":
-        parts[0] = _plain(parts[0])
-    return token(key, ":".join([source, *parts]))
+    forms = FORMS.get(source, (_as_sent,) * len(parts))
+    return token(key, ":".join([source, *(form(part) for form, part in zip(forms, parts, strict=True))]))
 
 
 def _expected_items(truth: Path, day: str, key: bytes) -> Expected:
@@ -141,11 +164,15 @@ def _line(data: Path, row: dict[str, str]) -> int:
     if row["file"].endswith(".xlsx"):
         return record + 1
     path = next(data.glob(f"*/{row['source']}/{row['file']}"))
-    with path.open(encoding="gb18030", newline="") as stream:
-        reader = csv.reader(stream)
-        for _ in range(record):
-            next(reader)
-        return reader.line_num + 1
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        text = content.decode("gb18030")
+    reader = csv.reader(io.StringIO(text, newline=""))
+    for _ in range(record):
+        next(reader)
+    return reader.line_num + 1
 
 
 def _found_rejects(query: Query) -> Expected:

@@ -1,5 +1,5 @@
 select case
-    when {{ function('identifier_verdict').include(database=false) }}(kind, value) <> 'VALID' then null
+    when {{ function('identifier_verdict').include(database=false) }}(kind, value) is distinct from 'VALID' then null
     when kind = 'person' then vault.token('resident_id:' || {{ function('resident_id_18').include(database=false) }}(value))
     when length(value) = 18 then vault.token('org_code:' || substr(value, 9, 9))
     else vault.token('org_code:' || value)

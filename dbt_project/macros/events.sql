@@ -107,9 +107,13 @@ where
         previous.recorded_at,
         {{ event_columns('previous') }}
     from previous
-    where not exists (
-        select from present
-        where present.snapshot_id = previous.snapshot_id and present.item_id = previous.item_id
-    )
+    where
+        -- What its provider had ended needs no end: a revocation (R) must not fade into a removal (D) when the next
+        -- snapshot leaves the row out. The end in a quarantined row was never taken in.
+        (previous.item_action = 'A' or previous.reject_rule is not null)
+        and not exists (
+            select from present
+            where present.snapshot_id = previous.snapshot_id and present.item_id = previous.item_id
+        )
 )
 {% endmacro %}

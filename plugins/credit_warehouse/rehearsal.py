@@ -70,9 +70,11 @@ def steps(subjects: int, days: int) -> list[Step]:
 
 def connections() -> dict[str, str]:
     """Airflow connections to the simulated providers."""
-    port = ports.known(settings().run, COURT)
+    service = f"http://:{secret('court_service_token')}@{ports.HOST}:{ports.known(settings().run, COURT)}"
     return {
-        "court_service": f"http://:{secret('court_service_token')}@{ports.HOST}:{port}",
+        "court_service": service,
+        # Another provider in life; here one process plays both.
+        "credit_platform": service,
         "bank_sftp": json.dumps(
             {
                 "conn_type": "sftp",

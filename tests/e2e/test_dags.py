@@ -14,10 +14,20 @@ import pytest
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 EXPECTED = {
     "ingest__bank_credit_events",
+    "ingest__bank_rejections",
+    "ingest__court_closed_cases",
+    "ingest__court_consumption_limits",
     "ingest__court_defaulters",
+    "ingest__credit_repairs",
+    "ingest__objections",
+    "ingest__punishment_feedback",
+    "ingest__registry_abnormal",
     "ingest__registry_entities",
     "ingest__registry_persons",
+    "ingest__registry_serious",
     "ingest__tax_arrears",
+    "ingest__tax_credit_ratings",
+    "ingest__tax_major_violations",
     "build_record",
     "export_products",
 }

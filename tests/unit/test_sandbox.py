@@ -21,6 +21,7 @@ import httpx
 import pytest
 from python_calamine import CalamineWorkbook
 
+from credit_warehouse.declarations import load_sources
 from credit_warehouse.identifiers import (
     Verdict,
     birth_date_of,
@@ -32,12 +33,25 @@ from credit_warehouse.identifiers import (
     uscc_verdict,
 )
 from credit_warehouse.sandbox import Summary, generate
+from credit_warehouse.sandbox.court_service import SOURCES as SERVED
 from credit_warehouse.sandbox.court_service import create_app
 from credit_warehouse.sandbox.delivery import deliver
+from credit_warehouse.sandbox.list_rows import NEITHER, SPOILT
 from credit_warehouse.sandbox.period import months_after, years_after
 from credit_warehouse.sandbox.rows import COLUMNS
 
 DAYS = (date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4))
+IN_UTF8 = {"court_closed_cases", "bank_rejections"}
+FULL = {
+    "court_closed_cases",
+    "registry_abnormal",
+    "registry_serious",
+    "tax_arrears",
+    "tax_credit_ratings",
+    "tax_major_violations",
+}
+FIRST_SOURCES = {"court_defaulters", "registry_entities", "registry_persons", "tax_arrears", "bank_credit_events"}
+FIRST_DAY_ONLY = {"court_closed_cases", "tax_credit_ratings"}
 NULLS = {"", "暂无", "无", r"\N", "NULL", "— —", "—"}
 Row = dict[str, Any]
 
@@ -62,7 +76,7 @@ def read(path: Path) -> list[Row]:
     if path.suffix == ".jsonl":
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     if path.suffix == ".csv":
-        with path.open(encoding="gb18030", newline="") as file:
+        with path.open(encoding="utf-8" if path.parent.name in IN_UTF8 else "gb18030", newline="") as file:
             return list(csv.DictReader(file))
     header, *lines = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()
     assert all(isinstance(cell, str) for line in lines for cell in line)
@@ -114,12 +128,25 @@ def test_columns_and_names_are_those_of_the_declared_sources(out: Path) -> None:
     assert {path.parent.name for path in files(out)} == set(COLUMNS)
 
 
-def test_tax_file_is_gb18030_with_crlf_and_line_breaks_inside_fields(out: Path) -> None:
-    content = files(out, "tax_arrears")[0].read_bytes()
-    text = content.decode("gb18030")
-    assert text.startswith(",".join(COLUMNS["tax_arrears"]) + "\r\n")
-    with pytest.raises(UnicodeDecodeError):
-        content.decode("utf-8")
+def test_files_are_as_their_sources_declare_them(out: Path) -> None:
+    for source in load_sources():
+        for path in files(out, source.name):
+            assert path.suffix == f".{source.ingest.format}"
+            if source.ingest.format == "csv":
+                content = path.read_bytes()
+                text = content.decode(source.ingest.encoding)
+                assert text.startswith(",".join(COLUMNS[source.name]) + "\r\n")
+                if source.ingest.encoding == "gb18030":
+                    with pytest.raises(UnicodeDecodeError):
+                        content.decode("utf-8")
+        assert COLUMNS[source.name] == tuple(column.name for column in source.columns)
+
+
+def test_monthly_and_yearly_lists_come_on_the_first_day_and_all_others_daily(out: Path) -> None:
+    for source in COLUMNS:
+        days = {path.parts[-3] for path in files(out, source)}
+        if source != "tax_arrears":  # its second snapshot is late
+            assert days == {str(day) for day in (DAYS[:1] if source in FIRST_DAY_ONLY else DAYS)}
 
 
 def test_ok_files_vouch_for_bytes_and_rows_except_one(out: Path) -> None:
@@ -135,7 +162,7 @@ def test_ok_files_vouch_for_bytes_and_rows_except_one(out: Path) -> None:
         assert claims["sha256"] == hashlib.sha256(content).hexdigest()
         assert claims["bytes"] == len(content)
         assert claims["rows"] == len(read(path))
-        assert claims["mode"] == ("full" if path.parent.name == "tax_arrears" else "delta")
+        assert claims["mode"] == ("full" if path.parent.name in FULL else "delta")
         assert claims["business_date"].replace("-", "") in path.name
     assert without == ["bank_credit_events_20260304_01.xlsx"]
 
@@ -156,10 +183,11 @@ def test_deliveries_name_every_file_with_its_fate(out: Path) -> None:
 
 def test_times_lie_within_the_day_of_delivery(out: Path) -> None:
     late = {row["source_key"] for row in truth(out, "planted") if row["label"].startswith("OLDER_CORRECTION")}
+    refused = {(row["file"], int(row["record_no"])) for row in truth(out, "rejects")}
     for path in files(out):
-        for row in read(path):
+        for number, row in enumerate(read(path), start=1):
             moment = row.get("updatedAt") or row.get("update_time")
-            if moment and str(row.get("id")) not in late:
+            if moment and str(row.get("id")) not in late and (path.name, number) not in refused:
                 assert moment[:10] == path.parts[-3]
 
 
@@ -187,11 +215,15 @@ def test_numbers_are_valid_unique_and_belong_to_nobody(out: Path) -> None:
 
 def test_every_special_case_is_planted(summary: Summary) -> None:
     wanted = {
-        "BIRTH_CONFLICT", "CHECK_FAIL", "CLOSED", "CONTRADICTION_CORRECTED", "CORRECTED", "EXPIRED", "FIFTEEN_DIGIT",
-        "HOMONYM_INNOCENT", "HOMONYM_LISTED", "MASKED_ONLY", "MINOR", "NEW", "NOT_PUBLIC", "NO_AUTHORISATION",
-        "NUMBER_CORRECTED", "NUMBER_SUPPLIED", "OLDER_CORRECTION_AFTER_WITHDRAWAL", "ONE_DAY_ONLY", "ORG_CODE_HYPHEN",
-        "ORG_CODE_PLAIN", "ORG_CODE_THEN_USCC", "ORG_CODE_TRUNCATED", "PAID", "PERFORMED",
-        "RELATED_PERSON_NOT_LISTED", "RENAMED", "REPRESENTATIVE_CHANGED", "RESIDENCE_PERMIT", "REVOKED",
+        "A_RATED_LISTED", "BIRTH_CONFLICT", "CHECK_FAIL", "CLOSED", "CLOSED_CASE_MASKED", "CLOSED_CASE_NOT_LISTED",
+        "CONTRADICTION_CORRECTED", "CORRECTED", "ENTERED", "ENTRY_REMOVED", "ENTRY_REVOKED", "EXPIRED",
+        "FIFTEEN_DIGIT", "HOMONYM_INNOCENT", "HOMONYM_LISTED", "LIMIT_CORRECTED", "LIMIT_LIFTED", "LIMIT_MASKED",
+        "LIMIT_NOT_SWAPPED", "LIMIT_OFFICER", "LIMIT_OLDER_CORRECTION_AFTER_LIFTING", "LIMIT_REVOKED", "MASKED_ONLY",
+        "MEASURE_UNKNOWN", "MINOR", "NEW", "NOT_PUBLIC", "NO_AUTHORISATION", "NUMBER_CORRECTED", "NUMBER_SUPPLIED",
+        "OBJECTION_DISMISSED", "OBJECTION_OPENED", "OBJECTION_UPHELD", "OBJECTION_WITHDRAWN",
+        "OLDER_CORRECTION_AFTER_WITHDRAWAL", "ONE_DAY_ONLY", "ORG_CODE_HYPHEN", "ORG_CODE_PLAIN",
+        "ORG_CODE_THEN_USCC", "ORG_CODE_TRUNCATED", "PAID", "PERFORMED", "RELATED_PERSON_NOT_LISTED", "RENAMED",
+        "REPAIRED", "REPRESENTATIVE_CHANGED", "RESIDENCE_PERMIT", "REVOKED",
         "REVOKED_AFTER_WITHDRAWAL", "SETTLED", "SEX_CONFLICT", "TWO_NAMES", "TWO_NAMES_LATER", "TWO_NAMES_REGISTRY",
         "UPDATED", "WITHDRAWN",
     }  # fmt: skip
@@ -215,6 +247,10 @@ def spelled(name: str) -> str:
     """A name as a person would compare it."""
     flat = re.sub(r"\s", "", unicodedata.normalize("NFKC", name))
     return re.sub(r"[•‧・･∙⋅●.]", "·", flat)
+
+
+NAMELESS = {"暂无"}
+"""What a spoilt row carries instead of a name; the warehouse rejects it."""
 
 
 def to_date(text: str | None) -> date | None:
@@ -272,11 +308,23 @@ def names_by_number(out: Path) -> dict[date, dict[str, set[str]]]:
                         pair = (row["cerno"], row["name"])
                     case "tax_arrears":
                         pair = (row["zjhm"], row["fddbrxm"])
-                    case "bank_credit_events" if row["zjlx"] == "居民身份证":
+                    case "bank_credit_events" | "bank_rejections" if row["zjlx"] == "居民身份证":
+                        pair = (row["zjhm"], row["ztmc"])
+                    case "court_consumption_limits" if row["sfzhm"]:
+                        pair = (row["sfzhm"], row["XM"])
+                    case "court_closed_cases":
+                        pair = (row["sfzhm"], row["xm"])
+                    case "tax_major_violations":
+                        pair = (row["fddbrzjhm"], row["fddbrxm"])
+                    case "punishment_feedback":
+                        pair = (row["zjhm"], row["ztmc"])
+                    case "objections" if row["zjhm"]:
+                        pair = (row["zjhm"], row["sqrmc"])
+                    case "credit_repairs" if row["tyshxydm"] in NULLS:
                         pair = (row["zjhm"], row["ztmc"])
                     case _:
                         continue
-                if resident_id_verdict(pair[0], day) is Verdict.VALID:
+                if pair[1] not in NAMELESS and resident_id_verdict(pair[0], day) is Verdict.VALID:
                     seen[str(to_resident_id_18(pair[0]))].add(spelled(pair[1]))
         result[day] = {number: set(names) for number, names in seen.items()}
     return result
@@ -422,6 +470,85 @@ def test_bank_events_of_persons_without_authorisation_are_no_items(out: Path) ->
     assert unauthorised >= 3
 
 
+def test_officers_named_in_orders_are_on_no_list_of_defaulters(out: Path) -> None:
+    listed = {row["subject_no"] for row in truth(out, "items") if row["source"] == "court_defaulters"}
+    orders = {str(row["id"]): row for path in files(out, "court_consumption_limits") for row in read(path) if row["XM"]}
+    planted = [row for row in truth(out, "planted") if row["label"] == "LIMIT_OFFICER"]
+    assert planted
+    for row in planted:
+        assert row["subject_no"] not in listed
+        assert orders[row["source_key"]]["ryxz"] != "本人"
+        assert orders[row["source_key"]]["QY_MC"] not in NULLS
+
+
+def test_an_order_names_the_former_representative(out: Path) -> None:
+    subjects = {row["subject_no"]: row for row in truth(out, "subjects")}
+    changed = {row["subject_no"]: row for row in truth(out, "planted") if row["label"] == "REPRESENTATIVE_CHANGED"}
+    units = {subjects[number]["identifier"]: row["source_key"] for number, row in changed.items()}
+    latest = {
+        row["pripid"]: to_resident_id_18(row["cerno"])
+        for path in files(out, "registry_persons")
+        for row in read(path)
+        if row["lerepsign"] == "1"
+    }
+    orders = {str(row["id"]): row for path in files(out, "court_consumption_limits") for row in read(path)}
+    planted = [row for row in truth(out, "planted") if row["label"] == "LIMIT_NOT_SWAPPED"]
+    assert planted
+    for row in planted:
+        named = subjects[row["subject_no"]]["identifier"]
+        order = orders[row["source_key"]]
+        assert to_resident_id_18(order["sfzhm"]) == named
+        assert latest[units[normalise(order["QY_DM"])]] != named
+
+
+@pytest.mark.parametrize("source", ["tax_major_violations", "registry_abnormal", "registry_serious"])
+def test_items_of_daily_lists_follow_from_the_files(out: Path, source: str) -> None:
+    refused = {(row["file"], int(row["record_no"])) for row in truth(out, "rejects")}
+    states: dict[str, str] = {}
+    derived = {}
+    for day in DAYS:
+        (path,) = [path for path in files(out, source) if path.parts[-3] == str(day)]
+        present = {
+            list_key(source, row): list_status(row)
+            for number, row in enumerate(read(path), start=1)
+            if (path.name, number) not in refused
+        }
+        for key, status in states.items():
+            if key not in present and status == "ACTIVE":
+                states[key] = "ABSENT"
+        states |= present
+        derived |= {(str(day), key): status for key, status in states.items()}
+    expected = {
+        (row["business_date"], plain_key(row["source_key"])): row["status"]
+        for row in truth(out, "items")
+        if row["source"] == source
+    }
+    assert expected == derived
+    assert {"ACTIVE", "DELETED"} <= set(derived.values())
+    assert ("REVOKED" in derived.values()) == (source == "registry_abnormal")
+
+
+def plain_key(key: str) -> str:
+    """A key without the ways of writing brackets and digits."""
+    flat = re.sub(r"\s", "", unicodedata.normalize("NFKC", key)).upper()
+    return re.sub(r"[〔【\[]", "(", re.sub(r"[〕】\]]", ")", flat))
+
+
+def list_key(source: str, row: Row) -> str:
+    if source == "registry_serious":
+        return str(row["illid"])
+    if source == "registry_abnormal":
+        return f"{row['pripid']}|{to_date(row['abntime'])}"
+    return plain_key(f"{row['nsrsbh']}|{row['cfwsh']}")
+
+
+def list_status(row: Row) -> str:
+    if row.get("ismove") == "2":
+        return "REVOKED"
+    ended = row.get("ismove") == "1" or row.get("ycsj", row.get("remdate")) not in NULLS
+    return "DELETED" if ended else "ACTIVE"
+
+
 def test_rejects_point_at_records_that_break_their_rule(out: Path) -> None:
     signs = {
         "CONDUCT_UNKNOWN": lambda row: row["disruptTypeName"] == "情节严重",
@@ -433,10 +560,17 @@ def test_rejects_point_at_records_that_break_their_rule(out: Path) -> None:
         "EVENT_UNKNOWN": lambda row: row["sjlx"] == "其他情况",
         "NO_AUTHORISATION": lambda row: row["sqbh"] in NULLS,
     }
+    further = {source for source in COLUMNS if source not in FIRST_SOURCES}
     rejects = truth(out, "rejects")
     by_name = {path.name: read(path) for path in files(out)}
-    assert {row["rule"] for row in rejects} == set(signs)
+    assert {row["rule"] for row in rejects if row["source"] not in further} == set(signs)
+    assert {row["rule"] for row in rejects if row["source"] in further} == set(SPOILT)
+    assert {row["source"] for row in rejects if row["source"] in further} == further
     for row in rejects:
+        if row["source"] in further:
+            values = by_name[row["file"]][int(row["record_no"]) - 1].values()
+            assert {SPOILT[row["rule"]], NEITHER} & set(values), row
+            continue
         assert signs[row["rule"]](by_name[row["file"]][int(row["record_no"]) - 1]), row
 
 
@@ -463,7 +597,7 @@ def test_dirt_occurs(tmp_path: Path) -> None:
     assert any(number.endswith("x") for number in numbers)
     assert any("０" <= char <= "９" for number in numbers for char in number)
     assert any(len(number) == 15 and number.isdigit() for number in numbers)
-    registry = "".join(path.read_text(encoding="utf-8") for path in files(out, "registry_*"))
+    registry = "".join(path.read_text(encoding="utf-8") for path in files(out, "registry_[ep]*"))
     for sample in ("9999-09-09", "2099-12-31", "万元"):
         assert sample in registry, sample
     names = "".join(row["name"] for row in truth(out, "subjects"))
@@ -503,6 +637,20 @@ def test_court_service_returns_the_lines_byte_for_byte(out: Path) -> None:
         pieces += body["items"]
         page += 1
     assert pieces == [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("source", ["court_consumption_limits", "punishment_feedback", "objections"])
+def test_the_service_has_a_path_for_every_source_it_plays(out: Path, source: str) -> None:
+    for path in files(out, source):
+        response = ask(out, path=f"/v1/{source}", business_date=path.parts[-3], size=1000)
+        assert response.json()["items"] == read(path)
+
+
+def test_the_service_serves_declared_services_only(out: Path) -> None:
+    served = {source.name for source in load_sources() if source.ingest.transport.kind == "http"}
+    assert served == set(SERVED)
+    for path in ("tax_arrears", "..%2Ftruth", "nothing"):
+        assert ask(out, path=f"/v1/{path}", business_date="2026-03-02").status_code == 404
 
 
 def test_court_service_refuses_a_wrong_token_and_an_unknown_day(out: Path) -> None:

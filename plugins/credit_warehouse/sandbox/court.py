@@ -111,6 +111,21 @@ class Court:
             self._later_day(day)
         self._label_related()
 
+    @property
+    def listed(self) -> set[int]:
+        """Numbers of all subjects that are listed at some time."""
+        return {
+            message.listing.subject.no
+            for messages in self.messages
+            for message in messages
+            if message.listing.subject and not message.breaks
+        }
+
+    @property
+    def first_listings(self) -> list[Listing]:
+        """What the first day lists, as the court means it."""
+        return [message.listing for message in self.messages[0] if message.action == "A" and not message.breaks]
+
     # ---------- first day
 
     def _first_day(self) -> None:
@@ -398,12 +413,7 @@ class Court:
         self.plants.append(Plant(day, SOURCE, str(listing.id), number, label))
 
     def _label_related(self) -> None:
-        listed = {
-            message.listing.subject.no
-            for messages in self.messages
-            for message in messages
-            if message.listing.subject and not message.breaks
-        }
+        listed = self.listed
         for message in self.messages[0]:
             related = message.listing.related
             if related and not message.breaks and not any(person.no in listed for person, _ in related):

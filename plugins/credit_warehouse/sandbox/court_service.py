@@ -1,4 +1,4 @@
-"""The court's exchange service: paged HTTP over the generated files.
+"""The exchange services of court and credit platform: paged HTTP over the generated files.
 
 ``python -m credit_warehouse.sandbox.court_service --data DIR --port N`` serves on 127.0.0.1; the token comes from
 the environment variable ``COURT_SERVICE_TOKEN``.
@@ -20,7 +20,7 @@ from typing import Annotated
 import uvicorn
 from fastapi import FastAPI, Header, HTTPException, Query, Response
 
-SOURCE = "court_defaulters"
+SOURCES = ("court_defaulters", "court_consumption_limits", "punishment_feedback", "objections")
 TOKEN_VARIABLE = "COURT_SERVICE_TOKEN"
 
 
@@ -59,15 +59,15 @@ def _lines(files: tuple[tuple[Path, int, int], ...]) -> Lines:
     return Lines(tuple(path for path, _, _ in files))
 
 
-def lines_of(data: Path, business_date: date) -> Lines | None:
+def lines_of(data: Path, source: str, business_date: date) -> Lines | None:
     """The day's lines in file order; None for a day without data. Re-read when a file has changed."""
-    paths = sorted((data / business_date.isoformat() / SOURCE).glob("*.jsonl"))
+    paths = sorted((data / business_date.isoformat() / source).glob("*.jsonl"))
     stats = [(path, path.stat()) for path in paths]
     return _lines(tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats)) if stats else None
 
 
 def create_app(data: Path, token: str) -> FastAPI:
-    """The service over ``data/<date>/court_defaulters/*.jsonl``."""
+    """The service over ``data/<date>/<source>/*.jsonl``: one path for each source."""
     # The interactive pages would load scripts from the internet.
     app = FastAPI(title="court exchange (sandbox)", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -75,8 +75,9 @@ def create_app(data: Path, token: str) -> FastAPI:
     def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get(f"/v1/{SOURCE}")
-    def defaulters(
+    @app.get("/v1/{source}")
+    def rows(
+        source: str,
         business_date: date,
         page: Annotated[int, Query(ge=1)] = 1,
         size: Annotated[int, Query(ge=1, le=10_000)] = 500,
@@ -84,12 +85,12 @@ def create_app(data: Path, token: str) -> FastAPI:
     ) -> Response:
         if not compare_digest(authorization.encode(), f"Bearer {token}".encode()):
             raise HTTPException(401, "令牌无效 | invalid token", {"WWW-Authenticate": "Bearer"})
-        lines = lines_of(data, business_date)
+        lines = lines_of(data, source, business_date) if source in SOURCES else None
         if lines is None:
             raise HTTPException(404, f"{business_date} 无数据 | no data for this day")
         items = lines.read((page - 1) * size, size)
         head = {"business_date": business_date.isoformat(), "total": lines.total, "page": page, "size": size}
-        # Spliced, not parsed: what the court wrote arrives byte for byte.
+        # Spliced, not parsed: what the provider wrote arrives byte for byte.
         body = json.dumps(head)[:-1].encode() + b', "items": [' + b",".join(items) + b"]}"
         return Response(body, media_type="application/json")
 

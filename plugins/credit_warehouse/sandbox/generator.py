@@ -12,13 +12,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from credit_warehouse.sandbox import rows, truth
+from credit_warehouse.sandbox import list_rows, rows, truth
 from credit_warehouse.sandbox.bank import Banks
 from credit_warehouse.sandbox.court import Court
+from credit_warehouse.sandbox.court_orders import CourtOrders
 from credit_warehouse.sandbox.dirt import Dirt
+from credit_warehouse.sandbox.lists import OfficialLists
 from credit_warehouse.sandbox.period import Period
 from credit_warehouse.sandbox.population import Population, populate
 from credit_warehouse.sandbox.registry import Registry
+from credit_warehouse.sandbox.responses import Responses
 from credit_warehouse.sandbox.tax import TaxOffice
 from credit_warehouse.sandbox.writers import Written, finish, write_csv, write_jsonl, write_xlsx
 
@@ -30,8 +33,37 @@ PROVIDERS = {
     "registry_persons": "市场监督管理局",
     "tax_arrears": "税务局",
     "bank_credit_events": "银行业金融机构",
+    "court_consumption_limits": "人民法院执行信息交换平台",
+    "court_closed_cases": "人民法院执行信息交换平台",
+    "tax_major_violations": "税务局",
+    "tax_credit_ratings": "税务局",
+    "registry_abnormal": "市场监督管理局",
+    "registry_serious": "市场监督管理局",
+    "bank_rejections": "银行业金融机构",
+    "punishment_feedback": "联合惩戒联动单位",
+    "objections": "公共信用中心异议受理窗口",
+    "credit_repairs": "信用修复受理机关",
 }
-EXTENSIONS = {"tax_arrears": "csv", "bank_credit_events": "xlsx"}
+EXTENSIONS = {
+    "tax_arrears": "csv",
+    "bank_credit_events": "xlsx",
+    "court_closed_cases": "csv",
+    "tax_major_violations": "xlsx",
+    "tax_credit_ratings": "csv",
+    "registry_abnormal": "csv",
+    "registry_serious": "csv",
+    "bank_rejections": "csv",
+    "credit_repairs": "csv",
+}
+IN_UTF8 = {"court_closed_cases", "bank_rejections"}
+FULL = {
+    "tax_arrears",
+    "court_closed_cases",
+    "tax_major_violations",
+    "tax_credit_ratings",
+    "registry_abnormal",
+    "registry_serious",
+}
 LATE_DAY, NEXT_DAY = 1, 2
 """The second day's tax snapshot comes a day late, and its bank file comes again a day later."""
 
@@ -80,6 +112,10 @@ class _Assembly:
         self.registry = Registry(population, seed, period)
         self.tax = TaxOffice(population, seed, period)
         self.banks = Banks(population, seed, period)
+        replaced = [plant for plant in self.registry.plants if plant.label == "REPRESENTATIVE_CHANGED"]
+        self.orders = CourtOrders(population, self.court, replaced, seed, period)
+        self.lists = OfficialLists(population, self.court.listed, seed, period)
+        self.responses = Responses(self.court.first_listings, self.lists.violations[0], seed, period)
         self.deliveries: list[Sequence[object]] = []
         self.rejects: list[Sequence[object]] = []
         self.totals: Counter[str] = Counter()
@@ -112,7 +148,23 @@ class _Assembly:
                 second_bank_file = bank
             if late and day == NEXT_DAY and second_bank_file:
                 self._deliver_again(second_bank_file, day)
-        plants = [*self.court.plants, *self.registry.plants, *self.tax.plants, *self.banks.plants]
+            for source, days, row_of in self._further():
+                # Monthly and yearly lists come on the first day only.
+                if days[day]:
+                    self._write(source, day, days[day], row_of, _rule)
+        plants = [
+            plant
+            for provider in (
+                self.court,
+                self.registry,
+                self.tax,
+                self.banks,
+                self.orders,
+                self.lists,
+                self.responses,
+            )
+            for plant in provider.plants
+        ]
         self._write_truth(late)
         truth.write_table(self.out / "truth", "planted", truth.planted(plants, self.period))
         return Summary(
@@ -123,6 +175,21 @@ class _Assembly:
             planted=dict(sorted(Counter(plant.label for plant in plants).items())),
             rejects=len(self.rejects),
         )
+
+    def _further(self) -> list[tuple[str, Sequence[Sequence[Any]], Callable[[Any, Dirt], dict[str, Any]]]]:
+        """Sources whose files come on their own day: facts by day, and how they are written."""
+        return [
+            ("court_consumption_limits", self.orders.limits, list_rows.limit_row),
+            ("court_closed_cases", self.orders.closed, list_rows.closed_case_row),
+            ("tax_major_violations", self.lists.violations, list_rows.violation_row),
+            ("tax_credit_ratings", self.lists.ratings, list_rows.rating_row),
+            ("registry_abnormal", self.lists.abnormal, list_rows.entry_row),
+            ("registry_serious", self.lists.serious, list_rows.entry_row),
+            ("bank_rejections", self.responses.refusals, list_rows.refusal_row),
+            ("punishment_feedback", self.responses.feedback, list_rows.feedback_row),
+            ("objections", self.responses.objections, list_rows.objection_row),
+            ("credit_repairs", self.responses.repairs, list_rows.repair_row),
+        ]
 
     def _write_arrears(self, day: int, *, folder: int | None = None, note: str = "normal") -> Written:
         snapshot = self.tax.snapshots[day]
@@ -155,7 +222,7 @@ class _Assembly:
 
         columns = rows.COLUMNS[source]
         if extension == "csv":
-            count = write_csv(path, columns, lines())
+            count = write_csv(path, columns, lines(), "utf-8" if source in IN_UTF8 else "gb18030")
         elif extension == "xlsx":
             count = write_xlsx(path, columns, lines(), business_date)
         else:
@@ -165,7 +232,7 @@ class _Assembly:
             source=source,
             business_date=business_date,
             rows=count,
-            mode="full" if source == "tax_arrears" else "delta",
+            mode="full" if source in FULL else "delta",
             provider=PROVIDERS[source],
             with_ok=note != "no_ok",
         )
@@ -192,13 +259,24 @@ class _Assembly:
         folder = self.out / "truth"
         court = truth.CourtTruth(self.court, self.period)
         other = truth.OtherTruth(self.registry, self.tax, self.banks, self.period)
+        lists = truth.ListTruth(
+            self.orders.limits,
+            {
+                "court_closed_cases": self.orders.closed,
+                "tax_major_violations": self.lists.violations,
+                "tax_credit_ratings": self.lists.ratings,
+                "registry_abnormal": self.lists.abnormal,
+                "registry_serious": self.lists.serious,
+            },
+            self.period,
+        )
         for day in range(self.period.days):
             court.receive(day)
             if late and day == NEXT_DAY:
                 other.receive_snapshot(LATE_DAY)
             if not (late and day == LATE_DAY):
                 other.receive_snapshot(day)
-            truth.write_table(folder, "items", chain(court.items(day), other.items(day)))
+            truth.write_table(folder, "items", chain(court.items(day), other.items(day), lists.items(day)))
             truth.write_table(folder, "exposure", court.exposure(day))
             truth.write_table(folder, "directives", court.directives(day))
         truth.write_table(folder, "subjects", truth.subjects(self.population))
@@ -208,3 +286,9 @@ class _Assembly:
 
 def _breaks(fact: Any) -> str | None:
     return str(fact.breaks) if fact.breaks else None
+
+
+def _rule(fact: Any) -> str | None:
+    """The rule of ``RULE:field``."""
+    breaks = _breaks(fact)
+    return breaks.partition(":")[0] if breaks else None

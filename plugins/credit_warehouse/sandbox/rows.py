@@ -37,6 +37,33 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "bank_credit_events": (
         "jgdm", "jgmc", "lsh", "ztlx", "ztmc", "zjlx", "zjhm", "sjlx", "fsrq", "jsrq", "yqts", "yqje", "wjfl", "sqbh",
     ),
+    "court_consumption_limits": (
+        "id", "XM", "XB", "sfzhm", "QY_MC", "QY_DM", "AH", "LASJStr", "ZXFYMC", "ryxz", "infoActionType", "updatedAt",
+    ),
+    "court_closed_cases": (
+        "ah", "xm", "xb", "dz", "zxfymc", "larq", "jarq", "sqzxbdje", "swzxbdje", "sfzhm",
+    ),
+    "tax_major_violations": (
+        "nsrsbh", "nsrmc", "zcdz", "fddbrxm", "fddbrxb", "fddbrzjhm", "zywfss", "ajxz", "cfyj", "cfwsh", "clcfqk",
+        "cfjg", "lrsj", "ycsj",
+    ),
+    "tax_credit_ratings": ("nsrsbh", "nsrmc", "pjnd", "xydj", "pjdw", "pdsj", "yxqs", "yxqz"),
+    "registry_abnormal": (
+        "pripid", "uniscid", "regno", "entname", "abntime", "specause_cn", "decorg_cn", "pendecno", "remdate",
+        "remexcpres_cn", "redecorg_cn", "ismove",
+    ),
+    "registry_serious": (
+        "illid", "pripid", "uniscid", "regno", "entname", "abntime", "serillrea_cn", "decorg_cn", "remdate",
+        "remexcpres_cn", "recorg_cn",
+    ),
+    "bank_rejections": ("jgdm", "jgmc", "lsh", "ztmc", "zjlx", "zjhm", "ywlx", "sjje", "jjrq", "yjcs"),
+    "punishment_feedback": (
+        "dwdm", "dwmc", "fkbh", "ztmc", "zjhm", "blsx", "csdm", "cljg", "clsj", "directiveId",
+    ),
+    "objections": (
+        "yybh", "sqrmc", "zjhm", "yylx", "dxid", "sqsj", "cljg", "clsj", "cljgdm", "infoActionType",
+    ),
+    "credit_repairs": ("jdwsh", "ztmc", "tyshxydm", "zjhm", "xfsx", "wsh", "xfrq", "xfjg"),
 }  # fmt: skip
 
 CONDUCT_TEXTS = {
@@ -193,7 +220,7 @@ def relation_row(relation: Relation, dirt: Dirt) -> dict[str, str]:
         "position_cn": relation.position_name,
         "lerepsign": "1" if relation.is_representative else "2",
         "certype": "10",
-        "cerno": _known_number(person, dirt),
+        "cerno": known_number(person, dirt),
         "sex": dirt.rng.choice(("1", "男", "男性") if person.sex == "男" else ("2", "女", "女性")),
         "arrdate": dirt.plain_date(relation.appointed),
         "remdate": dirt.plain_date(relation.removed) if relation.removed else dirt.null(),
@@ -211,7 +238,7 @@ def arrear_row(arrear: Arrear, dirt: Dirt) -> dict[str, str]:
         "nsrsbh": dirt.number(subject.number),
         "nsrmc": spell(subject.name),
         "fddbrxm": dirt.person_name(responsible.name),
-        "zjhm": _known_number(responsible, dirt),
+        "zjhm": known_number(responsible, dirt),
         "jydz": f"第{subject.no % 89 + 1}大道{subject.no % 300 + 1}号，\r\n二楼" if dirt.hits() else "第一大道1号",
         "sz": arrear.tax,
         "qsye": dirt.amount(arrear.balance),
@@ -241,7 +268,7 @@ def event_row(event: Event, dirt: Dirt) -> dict[str, str]:
         "ztlx": dirt.rng.choice(("自然人", "自然人", "个人") if person else ("企业", "企业", "法人")),
         "ztmc": spell(subject.name),
         "zjlx": "居民身份证" if person else "统一社会信用代码",
-        "zjhm": _known_number(subject, dirt) if isinstance(subject, Person) else dirt.number(subject.number),
+        "zjhm": known_number(subject, dirt) if isinstance(subject, Person) else dirt.number(subject.number),
         "sjlx": event.kind,
         "fsrq": dirt.plain_date(event.began),
         "jsrq": dirt.plain_date(event.ended) if event.ended else dirt.null(),
@@ -260,5 +287,6 @@ def event_row(event: Event, dirt: Dirt) -> dict[str, str]:
     return {**row, **(spoilt[event.breaks] if event.breaks else {})}
 
 
-def _known_number(person: Person, dirt: Dirt) -> str:
+def known_number(person: Person, dirt: Dirt) -> str:
+    """The number by which a provider knows a person, in either length."""
     return person.short_number if person.known_short and dirt.rng.random() < 0.5 else dirt.number(person.number)

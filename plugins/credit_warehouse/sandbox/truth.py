@@ -4,8 +4,8 @@ Files under ``truth/`` (UTF-8, header line, ``\\n``):
 
 * ``subjects.csv``: subject_no, kind, name, identifier_type, identifier, birth_date, sex, region
 * ``items.csv``: business_date, source, source_key, subject_no, status - after the deliveries that arrived by that day;
-  status is ACTIVE, DELETED or REVOKED (court), ACTIVE or ABSENT (tax), ACTIVE (bank, registry); an empty subject_no is
-  an orphan. ``source_key`` is the court's id, ``nsrsbh|sz``, ``jgdm|lsh`` or ``pripid``
+  status is ACTIVE, DELETED or REVOKED where the provider says so, ABSENT where a snapshot leaves out what stood in
+  the one before; an empty subject_no is an orphan. ``source_key`` holds the key columns as meant, joined with ``|``
 * ``exposure.csv``, ``directives.csv``: business_date, court_id, expected, reason (joined with ``|``, sorted)
 * ``rejects.csv``: business_date, source, file, record_no, rule
 * ``deliveries.csv``: business_date, source, file, sha256, rows, note, delivered_on
@@ -15,14 +15,16 @@ Files under ``truth/`` (UTF-8, header line, ``\\n``):
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Protocol
 
 from credit_warehouse.sandbox.bank import Banks
 from credit_warehouse.sandbox.court import Court, Message
+from credit_warehouse.sandbox.court_orders import Limit
 from credit_warehouse.sandbox.period import Period, Plant
-from credit_warehouse.sandbox.population import Person, Population
+from credit_warehouse.sandbox.population import Person, Population, Subject
 from credit_warehouse.sandbox.registry import ENTITIES, Registry
 from credit_warehouse.sandbox.tax import TaxOffice
 from credit_warehouse.sandbox.writers import Written
@@ -154,6 +156,60 @@ class OtherTruth:
         self._events.update({e.key: e.subject.no for e in self.banks.events[day] if not e.refused})
         for key, number in self._events.items():
             yield (on, "bank_credit_events", key, number, "ACTIVE")
+
+
+class Said(Protocol):
+    """A line of a list: what it says of which item."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def subject(self) -> Subject | None: ...
+    @property
+    def action(self) -> str: ...
+    @property
+    def breaks(self) -> str | None: ...
+
+
+class ListTruth:
+    """Items of consumption orders and of lists that are published whole."""
+
+    def __init__(
+        self, limits: list[list[Limit]], lists: Mapping[str, Sequence[Sequence[Said]]], period: Period
+    ) -> None:
+        self.limits = limits
+        self.lists = lists
+        self.period = period
+        self._newest: dict[str, Limit] = {}
+        self._states: dict[tuple[str, str], tuple[object, str]] = {}
+
+    def items(self, day: int) -> Iterator[Sequence[object]]:
+        on = self.period.day(day)
+        for limit in self.limits[day]:
+            known = self._newest.get(limit.key)
+            if not limit.breaks and (known is None or limit.updated_at > known.updated_at):
+                self._newest[limit.key] = limit
+        for key, limit in self._newest.items():
+            yield (on, "court_consumption_limits", key, _number(limit.subject), STATUS[limit.action])
+        for source, days in self.lists.items():
+            if days[day]:
+                self._compare(source, days[day])
+        for (source, key), (number, status) in self._states.items():
+            yield (on, source, key, number, status)
+
+    def _compare(self, source: str, lines: Iterable[Said]) -> None:
+        """What the list leaves out has ended, unless it had ended before."""
+        present = {line.key for line in lines}
+        for (known, key), (number, status) in list(self._states.items()):
+            if known == source and key not in present and status == "ACTIVE":
+                self._states[known, key] = (number, "ABSENT")
+        for line in lines:
+            if not line.breaks:
+                self._states[source, line.key] = (_number(line.subject), STATUS[line.action])
+
+
+def _number(subject: Subject | None) -> object:
+    return subject.no if subject else ""
 
 
 def planted(plants: Iterable[Plant], period: Period) -> Values:

@@ -1,4 +1,4 @@
-"""Files as providers write them: JSONL, CSV in GB18030, XLSX, and the ``.ok`` beside them."""
+"""Files as providers write them: JSONL, CSV in GB18030 or UTF-8, XLSX, and the ``.ok`` beside them."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def write_jsonl(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> int:
     return count
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> int:
-    """GB18030, CRLF, RFC 4180 quoting."""
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row], encoding: str = "gb18030") -> int:
+    """CRLF, RFC 4180 quoting."""
     count = 0
-    with path.open("w", encoding="gb18030", newline="") as file:
+    with path.open("w", encoding=encoding, newline="") as file:
         writer = csv.writer(file, lineterminator="\r\n")
         writer.writerow(columns)
         for row in rows:

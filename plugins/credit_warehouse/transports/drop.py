@@ -69,7 +69,7 @@ def require_due(delivery: Delivery, asked: date) -> Delivery:
 
 
 def describe(source: Source, path: Path, file_name: str, flag: bytes | None, asked: date, *, owned: bool) -> Delivery:
-    """The delivery that ``flag``, the content of its ``.ok``, speaks of. Raises Refused (OK_UNREADABLE, OK_MISMATCH)."""
+    """What ``flag``, the content of the ``.ok``, speaks of. Raises Refused (OK_UNREADABLE, OK_MISMATCH)."""
     claims: dict[str, object] = {}
     business_date = asked
     if flag is not None:
