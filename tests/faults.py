@@ -131,6 +131,9 @@ class Bank:
     """Reads end here, whatever the listing says."""
     before_listing: Callable[[], None] = lambda: None
     before_reading: Callable[[], None] = lambda: None
+    """Runs when a file is opened."""
+    while_reading: Callable[[int], None] = lambda offset: None
+    """Runs before each block."""
     logins: list[str] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
     read: int = 0
@@ -174,6 +177,7 @@ def banking(bank: Bank, secrets: Path, client_key: asyncssh.SSHKey | None = None
                 self.connection.abort()
             if self.broken:
                 raise asyncssh.SFTPConnectionLost("cut")
+            bank.while_reading(offset)
             if bank.end_at is not None:
                 size = max(0, min(size, bank.end_at - offset))
             block = super().read(file_obj, offset, size)

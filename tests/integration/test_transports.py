@@ -588,6 +588,21 @@ def test_a_file_replaced_under_the_reader_is_taken_next_time(warehouse: Any, ban
     assert loaded(warehouse, BANK, "lsh") == ["L000001", "L000002", "L000003"]
 
 
+def test_a_file_overwritten_while_it_is_read_is_not_taken_half_old_half_new(warehouse: Any, bank: Bank) -> None:
+    path, old, new = outbox(bank) / "a.bin", large(1), large(1)
+    path.write_bytes(old)
+
+    def overwrite(offset: int) -> None:
+        if offset > 500_000 and path.read_bytes() == old:
+            path.write_bytes(new)
+            os.utime(path, (time.time() + 60, time.time() + 60))
+
+    bank.while_reading = overwrite
+    assert only(collect(warehouse)) == ("absent", None)
+    assert only(collect(warehouse)) == ("accepted", None)
+    assert originals(warehouse) == [new]
+
+
 def test_a_file_that_vanishes_is_no_error(warehouse: Any, bank: Bank) -> None:
     put(bank, "a.xlsx", events(1))
     bank.before_reading = lambda: (outbox(bank) / "a.xlsx").unlink(missing_ok=True)
