@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from credit_warehouse import rehearsal
+from credit_warehouse.declarations import load_sources
 from credit_warehouse.stack import service
 from e2e import made
 from e2e.homes import Manifest, deliveries
@@ -61,8 +62,12 @@ def test_a_provider_that_does_not_answer_is_named_and_others_go_on(line: Line) -
     done = line.home.run("run", "--date", str(day))
     assert done.returncode == 1, done.stdout
     failed = [text for text in done.stdout.splitlines() if "failed:" in text]
-    assert len(failed) == 1
-    assert "ingest__court_defaulters" in failed[0] and "[PROVIDER_UNREACHABLE]" in failed[0]
+    served = [source.name for source in load_sources() if source.ingest.transport.kind == "http"]
+    assert COURT in served
+    assert len(failed) == len(served)
+    for source, text in zip(served, sorted(failed), strict=True):
+        assert f"ingest__{source}." in text
+        assert "[PROVIDER_UNREACHABLE]" in text
     assert line.home.rows(f"select status, build_id is not null from audit.batch where file_name = '{name}'") == [
         ("accepted", True)
     ]
