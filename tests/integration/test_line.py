@@ -14,6 +14,7 @@ from credit_warehouse.export import export_build
 SAMPLES = Path(__file__).parents[1] / "samples"
 FIRST, SECOND = date(2026, 3, 2), date(2026, 3, 3)
 PERSON, COMPANY, MINOR, PAID = (f"70000000{number}" for number in (1, 2, 3, 4))
+SOURCES = ["bank_credit_events", "court_defaulters", "registry_entities", "registry_persons", "tax_arrears"]
 # dbt_project/seeds: lines of measure_department.csv whose measure applies to a person, to an organisation.
 DIRECTIVES_FOR_A_PERSON, DIRECTIVES_FOR_A_COMPANY = 17, 17
 
@@ -21,7 +22,7 @@ DIRECTIVES_FOR_A_PERSON, DIRECTIVES_FOR_A_COMPANY = 17, 17
 @pytest.fixture(scope="module")
 def first_day(shared_warehouse) -> Any:
     shared_warehouse.landing = SAMPLES / str(FIRST)
-    refused = shared_warehouse.ingest(FIRST)
+    refused = shared_warehouse.ingest(FIRST, SOURCES)
     assert {source: outcome for source, outcome in refused.items() if outcome != [None]} == {}
     assert len(refused) == 5
     assert export_build(shared_warehouse.build(FIRST)) == {}
@@ -32,7 +33,7 @@ def first_day(shared_warehouse) -> Any:
 def second_day(first_day) -> Any:
     first = snapshot(first_day)
     first_day.landing = SAMPLES / str(SECOND)
-    first_day.ingest(SECOND)
+    first_day.ingest(SECOND, SOURCES)
     assert export_build(first_day.build(SECOND)) == {}
     first_day.first = first
     return first_day
