@@ -113,7 +113,8 @@ def prepare_database() -> bool:
         ).fetchone()
         if newest == (version,):
             return False
-        run_dbt(["build", "--select", "resource_type:seed", "resource_type:function"])
+        # Made anew: dbt fills an older table as it stands, and a seed may have got a column since.
+        run_dbt(["build", "--full-refresh", "--select", "resource_type:seed", "resource_type:function"])
         connection.execute(
             "insert into audit.preparation (project_sha256, products_rebuilt) values (%s, %s)",
             [version, newest is None],

@@ -1,6 +1,6 @@
 -- depends_on: {{ ref('changed_item') }}
 {# Which department shall restrict, review or merely consider what, for whom, until when. Only the listed subject
-   itself: officers of a listed company are not listed persons. #}
+   itself: officers of a listed company are not listed persons. Only measures that measure_decision lets pass. #}
 {{ config(
     incremental_strategy='replace_changed',
     changed='changed_item',
@@ -25,7 +25,7 @@ select
     measure.effect_type,
     department.department_code,
     department.department,
-    measure.legal_basis || ' ' || measure.paragraph as legal_basis,
+    document.legal_basis || ' ' || measure.paragraph as legal_basis,
     listing.court_name || '执行案件 ' || listing.case_number || ' 被列为失信被执行人' as reason_zh,
     greatest(listing.valid_from, measure.valid_from) as since,
     least(listing.valid_to, measure.valid_to) as until,
@@ -34,14 +34,19 @@ from {{ ref('defaulter_listing') }} as listing
 inner join {{ ref('listing_decision') }} as decision on listing.item_id = decision.item_id
 cross join today
 inner join {{ ref('measure') }} as measure
+    on case listing.subject_kind
+        when 'person' then measure.applies_to_person
+        when 'organisation' then measure.applies_to_organisation
+    end
+inner join {{ ref('measure_decision') }} as allowed
+    on measure.measure_code = allowed.measure_code and allowed.directive_reasons is null
+inner join {{ ref('measure_document') }} as document on measure.document = document.document
+inner join {{ ref('measure_department') }} as duty on measure.measure_code = duty.measure_code
+inner join {{ ref('department') }} as department
     on
-        today.business_date >= measure.valid_from
-        and (measure.valid_to is null or today.business_date < measure.valid_to)
-        and case listing.subject_kind
-            when 'person' then measure.applies_to_person
-            when 'organisation' then measure.applies_to_organisation
-        end
-inner join {{ ref('measure_department') }} as department on measure.measure_code = department.measure_code
+        duty.department_code = department.department_code
+        and today.business_date >= department.valid_from
+        and (department.valid_to is null or today.business_date < department.valid_to)
 where
     decision.directive_reasons is null
     {%- if is_incremental() %}

@@ -62,11 +62,13 @@ def _compute_changes(connection: psycopg.Connection, product: Product, additions
         ).format(feed=sql.SQL(product.feed), entry_id=sql.SQL(product.entry_id), table=sql.Identifier(product.name))
     )
     connection.execute("analyze candidate")
-    # With a red gate the candidates are not trusted: only an explicit reason against a listing removes it.
+    # With a red gate the candidates are not trusted: only an explicit reason against a listing or its rule removes it.
     gone = (
         sql.SQL("c.entry_id is null")
         if additions
-        else sql.SQL("decision.{bars} is not null").format(bars=sql.Identifier(product.bars))
+        else sql.SQL("(decision.{bars} is not null or {ended})").format(
+            bars=sql.Identifier(product.bars), ended=sql.SQL(product.ended)
+        )
     )
     connection.execute(
         sql.SQL(

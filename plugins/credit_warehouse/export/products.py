@@ -18,6 +18,8 @@ class Product:
     """SQL expression: identifier of a row within the feed."""
     bars: LiteralString
     """Column of exports.listing_decision that names why a listing is kept out of this product."""
+    ended: LiteralString
+    """SQL condition: the rule behind the held entry ``e`` has ended, whatever the listing."""
 
 
 PRODUCTS = (
@@ -27,6 +29,7 @@ PRODUCTS = (
         feed="'exposure'",
         entry_id="item_id",
         bars="exposure_reasons",
+        ended="false",
     ),
     Product(
         name="punishment_directive",
@@ -34,5 +37,7 @@ PRODUCTS = (
         feed="'punishment-' || department_code",
         entry_id="directive_id",
         bars="directive_reasons",
+        ended="e.body::json ->> 'measure_code' in"
+        " (select measure_code from exports.measure_decision where directive_reasons is not null)",
     ),
 )
