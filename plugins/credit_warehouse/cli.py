@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -192,6 +193,17 @@ def dictionary() -> None:
     from credit_warehouse.dictionary import render
 
     typer.echo(render())
+
+
+@app.command("calendar")
+def working_days(
+    first_year: Annotated[int, typer.Option("--from", help="起始年 first year")] = 2017,
+    last_year: Annotated[int, typer.Option("--to", help="截止年 last year")] = 2030,
+) -> None:
+    """输出工作日历种子（CSV），需开发环境 | print the seed dim_calendar; needs the extra dev."""
+    from credit_warehouse.calendar import write_calendar
+
+    write_calendar(sys.stdout, first_year, last_year)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 {# Items whose place in marts and exports may differ after this build: new messages, terms that ended since the last
-   build, items of persons for whom a new name turned up, listings when the first or last day of a rule has come. #}
+   build, items of persons for whom a new name turned up, what is contested or was repaired, and every listing when the
+   first or last day of a rule has come. #}
 {{ config(materialized='table', indexes=[{'columns': ['item_id'], 'unique': true}]) }}
 
 select item_id from {{ ref('touched_item') }}
@@ -20,6 +21,15 @@ where names.first_build_id > coalesce(
     (select max(build_id) from {{ source('audit', 'build') }} where status = 'succeeded'), 0
 )
 union
+select item_id
+from {{ ref('contested_item') }}
+where _build_id = {{ current_build() }}
+union
+select item.item_id
+from {{ ref('stg_credit_repairs') }} as repair
+inner join {{ ref('credit_item') }} as item on repair.subject_id = item.subject_id and item.recorded_to = 'infinity'
+where repair.reject_rule is null and repair._batch_id in ({{ batches('credit_repairs', transient=true) }})
+union
 select item.item_id
 from {{ ref('credit_item') }} as item
 where
@@ -28,7 +38,7 @@ where
     and exists (
         select
         from (
-            {%- for seed in ['measure', 'department', 'served_jurisdiction', 'exclusion_reason'] %}
+            {%- for seed in ['measure', 'department', 'served_jurisdiction', 'exclusion_reason', 'publication_policy'] %}
             select rule.valid_from, rule.valid_to from {{ ref(seed) }} as rule
             {%- if not loop.last %}
             union all

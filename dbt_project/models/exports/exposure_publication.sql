@@ -29,7 +29,8 @@ select
         where known.conduct_code = any(string_to_array(listing.conduct_codes, ','))
     ) as conduct,
     listing.filed_on,
-    listing.published_on
+    listing.published_on,
+    listing.is_contested
 from {{ ref('defaulter_listing') }} as listing
 inner join {{ ref('listing_decision') }} as decision on listing.item_id = decision.item_id
 where
