@@ -27,6 +27,14 @@
     )
 {%- endmacro %}
 
+{# A number that the law fixes (seed listing_rule), as it stands today. #}
+{% macro rule_parameter(name) -%}
+    (
+        select rule.value::int from {{ ref('listing_rule') }} as rule
+        where rule.parameter = '{{ name }}' and rule.valid_to is null
+    )
+{%- endmacro %}
+
 {# A centre's switches (seed publication_policy). #}
 {% macro policy_is_on(name, day) -%}
     exists (

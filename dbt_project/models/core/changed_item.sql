@@ -1,5 +1,5 @@
 {# Items whose place in marts and exports may differ after this build: new messages, terms that ended since the last
-   build, items of persons for whom a new name turned up, what is contested or was repaired, and every listing when the
+   build, items of persons for whom a new name turned up, what is contested or was repaired, and listings when the
    first or last day of a rule has come. #}
 {{ config(materialized='table', indexes=[{'columns': ['item_id'], 'unique': true}]) }}
 

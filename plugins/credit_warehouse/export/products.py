@@ -1,4 +1,4 @@
-"""The two products and how their tables map to feeds."""
+"""The products and how their tables map to feeds."""
 
 from __future__ import annotations
 
@@ -32,6 +32,15 @@ PRODUCTS = (
         entry_id="item_id",
         reasons="exposure_reasons",
         barred_by="bars_exposure",
+        ended="false",
+    ),
+    Product(
+        name="restricted_notice",
+        label="单位通报（不宜公开）",
+        feed="'restricted-notice'",
+        entry_id="item_id",
+        reasons="notice_reasons",
+        barred_by="bars_notice",
         ended="false",
     ),
     Product(
