@@ -75,6 +75,11 @@ class Ingest(_Strict):
     schedule: str = Field(description="cron, Asia/Shanghai")
     rows: RowBounds
     item: Item | None = Field(default=None, description="empty: rows describe relations, not items of a record")
+    may_remove: bool = Field(
+        default=False,
+        description="its messages can take somebody out of a product: the removal lane reads them as soon as accepted,"
+        " with dbt_project/functions/removals/removals_of_<source>.sql",
+    )
 
 
 class Column(_Strict):

@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import (
 from credit_warehouse.build import BUSINESS_ZONE, open_build, run_build
 from credit_warehouse.db import connect
 from credit_warehouse.declarations import load_source, load_sources
-from credit_warehouse.export import export_build, pending_build
+from credit_warehouse.export import export_build, pending_build, removals
 from credit_warehouse.gates import check_batch
 from credit_warehouse.load import load_batch
 from credit_warehouse.receive import note, receive
@@ -111,6 +111,13 @@ def export_products() -> None:
             f"{product} [{check.rule}] {check.title}" for product, checks in held.items() for check in checks
         )
         raise AirflowException(f"additions held back, removals sent: {rules}")
+
+
+def withdraw() -> None:
+    """One pass of the removal lane. It needs no build, and no gate or source stops it."""
+    done = removals.run(business_date(get_current_context()))
+    if not done.found and not done.feeds:
+        raise AirflowSkipException("nobody has to leave")
 
 
 def report_quality() -> str:

@@ -16,8 +16,10 @@ class Product:
     """SQL expression: name of the feed, which is also its folder."""
     entry_id: LiteralString
     """SQL expression: identifier of a row within the feed."""
-    bars: LiteralString
+    reasons: LiteralString
     """Column of exports.listing_decision that names why a listing is kept out of this product."""
+    barred_by: LiteralString
+    """Column of core.exclusion_reason that says whether a reason keeps a listing out of this product."""
 
 
 PRODUCTS = (
@@ -26,13 +28,15 @@ PRODUCTS = (
         label="曝光清单",
         feed="'exposure'",
         entry_id="item_id",
-        bars="exposure_reasons",
+        reasons="exposure_reasons",
+        barred_by="bars_exposure",
     ),
     Product(
         name="punishment_directive",
         label="联合惩戒指令",
         feed="'punishment-' || department_code",
         entry_id="directive_id",
-        bars="directive_reasons",
+        reasons="directive_reasons",
+        barred_by="bars_directive",
     ),
 )

@@ -676,7 +676,7 @@ class Reader:
                 ),
                 bars=sql.SQL(" ").join(
                     sql.SQL("when {name} then decision.{bars}").format(
-                        name=sql.Literal(product.name), bars=sql.Identifier(product.bars)
+                        name=sql.Literal(product.name), bars=sql.Identifier(product.reasons)
                     )
                     for product in known
                 ),
