@@ -262,7 +262,7 @@ def _zoned(given: Any) -> str:
 
 def _clock(given: Any) -> Any:
     """A time as the window for objections writes it; other text stays."""
-    if given is None or isinstance(given, str) and not re.match(r"\d{4}-", given):
+    if given is None or (isinstance(given, str) and not re.match(r"\d{4}-", given)):
         return given
     return datetime.fromisoformat(_zoned(given)).strftime("%Y-%m-%d %H:%M:%S")
 
