@@ -16,10 +16,29 @@
     {{ alias }}.valid_from <= {{ day }} and ({{ alias }}.valid_to is null or {{ day }} < {{ alias }}.valid_to)
 {%- endmacro %}
 
+{# When the provider last said of an item what these actions say; only its word after an outcome outranks the outcome. #}
+{% macro last_said(item_id, actions, known_at) -%}
+    (
+        select max(event.effective_at) from {{ ref('item_event') }} as event
+        where
+            event.item_id = {{ item_id }}
+            and event.item_action in ({% for action in actions %}'{{ action }}'{{ ', ' if not loop.last }}{% endfor %})
+            and {{ received_by('event.recorded_at', known_at) }}
+    )
+{%- endmacro %}
+
+{# A number that the law fixes (seed listing_rule), as it stands today. #}
+{% macro rule_parameter(name) -%}
+    (
+        select rule.value::int from {{ ref('listing_rule') }} as rule
+        where rule.parameter = '{{ name }}' and rule.valid_to is null
+    )
+{%- endmacro %}
+
 {# A centre's switches (seed publication_policy). #}
 {% macro policy_is_on(name, day) -%}
     exists (
-        select from {{ ref('publication_policy') }} as switch
+        select from {{ ref('publication_policy').include(database=false) }} as switch
         where switch.policy = '{{ name }}' and switch.is_on and {{ holds_on('switch', day) }}
     )
 {%- endmacro %}

@@ -27,18 +27,23 @@ objections as (
     select
         contested.item_id,
         bool_or(objection.status = 'OPEN') as is_contested,
-        max(objection.handled_at) filter (
-            where objection.status = 'UPHELD' and objection.objection_kind in ('不应列入', '非本人')
-        ) as found_wrong_at,
-        max(objection.handled_at) filter (
-            where objection.status = 'UPHELD' and objection.objection_kind = '应删除未删除'
-        ) as found_overdue_at,
-        max(objection.handled_at) filter (
-            where objection.status = 'UPHELD' and objection.objection_kind = '信息不准'
-        ) as found_inaccurate_at
+        bool_or(objection.status = 'UPHELD' and objection.objection_kind in ('不应列入', '非本人') and compared.is_last_word)
+            as is_found_wrong,
+        bool_or(objection.status = 'UPHELD' and objection.objection_kind = '应删除未删除' and compared.is_last_word)
+            as is_found_overdue,
+        bool_or(objection.status = 'UPHELD' and objection.objection_kind = '信息不准' and compared.is_last_word)
+            as is_found_inaccurate
     from items
     inner join {{ ref('contested_item') }} as contested on items.item_id = contested.item_id
     inner join {{ ref('objection') }} as objection on contested.objection_id = objection.objection_id
+    -- Only what the court said after the outcome outranks it: a new addition, or, where words were wrong, a correction.
+    cross join lateral (
+        select
+            objection.handled_at >= case objection.objection_kind
+                when '信息不准' then {{ last_said('items.item_id', ['A', 'U'], known_at) }}
+                else {{ last_said('items.item_id', ['A'], known_at) }}
+            end as is_last_word
+    ) as compared
     where {{ held_at('objection', known_at) }}
     group by contested.item_id
 ),
@@ -95,10 +100,9 @@ judged as (
         coalesce(content.is_minor, false) as is_minor,
         coalesce(content.contradicts_document, false) or name_conflicts.subject_id is not null as has_identity_conflict,
         coalesce(objections.is_contested, false) as is_contested,
-        -- Only what the court said after the outcome outranks it: a new addition, or for accuracy a correction.
-        coalesce(objections.found_wrong_at >= message.effective_at, false) as is_found_wrong,
-        coalesce(objections.found_overdue_at >= message.effective_at, false) as is_found_overdue,
-        coalesce(objections.found_inaccurate_at >= content.effective_at, false) as is_found_inaccurate
+        coalesce(objections.is_found_wrong, false) as is_found_wrong,
+        coalesce(objections.is_found_overdue, false) as is_found_overdue,
+        coalesce(objections.is_found_inaccurate, false) as is_found_inaccurate
     from items
     left join {{ ref('stg_court_defaulters') }} as content
         on items.content_batch_id = content._batch_id and items.content_row_no = content._row_no

@@ -16,7 +16,9 @@ from credit_warehouse.db import connect, dsn_parts, session_options
 from credit_warehouse.declarations import load_sources
 from credit_warehouse.settings import settings
 
-BUILD = ["build", "--exclude", "resource_type:seed", "path:functions", "resource_type:unit_test"]
+VALUES = "path:functions/*.sql"
+REMOVALS = "path:functions/removals"
+BUILD = ["build", "--exclude", "resource_type:seed", VALUES, REMOVALS, "resource_type:unit_test"]
 
 
 class TransformFailed(RuntimeError):
@@ -120,9 +122,9 @@ def prepare_database() -> bool:
         ).fetchone()
         if newest == (version,):
             return False
-        run_dbt(["build", "--select", "resource_type:seed", "path:functions", "--exclude", "path:functions/removals"])
+        run_dbt(["build", "--select", "resource_type:seed", VALUES])
         _make_readable()
-        run_dbt(["build", "--select", "path:functions/removals"])
+        run_dbt(["build", "--select", REMOVALS])
         connection.execute(
             "insert into audit.preparation (project_sha256, rebuilt) values (%s, %s)",
             [version, newest is None],

@@ -29,7 +29,8 @@ select
     listing.court_name || '执行案件 ' || listing.case_number || ' 被列为失信被执行人' as reason_zh,
     greatest(listing.valid_from, measure.valid_from) as since,
     least(listing.valid_to, measure.valid_to) as until,
-    coalesce(decision.exposure_reasons = 'PERFORMED', false) as awaits_court_confirmation
+    listing.is_performed or listing.is_repaired as awaits_court_confirmation,
+    listing.is_contested
 from {{ ref('defaulter_listing') }} as listing
 inner join {{ ref('listing_decision') }} as decision on listing.item_id = decision.item_id
 cross join today

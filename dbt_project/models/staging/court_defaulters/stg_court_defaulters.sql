@@ -102,16 +102,22 @@ dated as (
     select
         judged.*,
         coalesce(judged.decided_on, judged.published_on) as listed_on,
+        {{ rule_parameter('ADULT_AGE') }} as adult_age,
         term.rule_version,
         term.base_months,
-        -- More months than the law allows are not believed: a harm is never prolonged by a slip of the pen.
-        least(coalesce(judged.term_months, term.longest_months), term.longest_months) as months_at_most
+        -- More months than the law allows are not believed: a harm is never prolonged by a slip of the pen. Where the
+        -- court states no term, it is longer than the base only for what may be extended.
+        least(
+            coalesce(judged.term_months, case when term.may_extend then term.longest_months else term.base_months end),
+            term.longest_months
+        ) as months_at_most
     from judged
     left join lateral (
         select
             max(rule.rule_version) as rule_version,
             max(rule.base_months) as base_months,
-            max(rule.longest_months) as longest_months
+            max(rule.longest_months) as longest_months,
+            count(*) > 1 or bool_or(rule.extends_alone) as may_extend
         from {{ ref('listing_term') }} as rule
         where
             rule.conduct_code = any(judged.conduct_codes)
@@ -176,10 +182,10 @@ select
     delete_reason,
     publicity,
     notify_unit,
-    -- Under eighteen on the day of listing by document, by birth date or by the age that was sent (R5).
+    -- No adult on the day of listing by document, by birth date or by the age that was sent (R5).
     subject_kind = 'person' and (
-        coalesce(greatest(id_birth_date, birth_date) > (listed_on - interval '18 years')::date, false)
-        or coalesce(age < 18, false)
+        coalesce(greatest(id_birth_date, birth_date) > (listed_on - make_interval(years => adult_age))::date, false)
+        or coalesce(age < adult_age, false)
     ) as is_minor,
     coalesce(id_birth_date <> birth_date, false) or coalesce(id_sex <> sex, false) as contradicts_document
 from dated

@@ -1,0 +1,1 @@
+{{ listing_state(day='day', known_at='known_at') }}

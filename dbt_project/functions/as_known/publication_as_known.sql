@@ -1,0 +1,3 @@
+{{ exposure_publications(
+    function('listing_as_known') ~ '(known_at, day)', function('decision_as_known') ~ '(known_at, day)'
+) }}

@@ -1,0 +1,1 @@
+{{ record_items(known_at='known_at') }}
