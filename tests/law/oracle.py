@@ -534,7 +534,7 @@ def _contested(found: Listing, facts: Facts, contested: list[Objection], day: da
             if day > found.due["OBJECTION_REVIEW"]:
                 found.alerts.add("OBJECTION_OVERDUE")
             if policy.hold_on_objection:
-                found.exposure.add("OBJECTION_OPEN")
+                found.exposure.add("CONTESTED")
         elif objection.dismissed_on(day):
             assert objection.decided
             found.due["RECONSIDER_APPLY"] = after(objection.decided, 10, "day")
