@@ -201,7 +201,8 @@ reasons as (
     select
         found.item_id,
         string_agg(found.reason, '|' order by found.reason) filter (where known.bars_exposure) as exposure_reasons,
-        string_agg(found.reason, '|' order by found.reason) filter (where known.bars_directive) as directive_reasons
+        string_agg(found.reason, '|' order by found.reason) filter (where known.bars_directive) as directive_reasons,
+        string_agg(found.reason, '|' order by found.reason) filter (where known.bars_notice) as notice_reasons
     from found
     inner join {{ ref('exclusion_reason') }} as known on found.reason = known.reason
     where {{ holds_on('known', day) }}
@@ -212,7 +213,8 @@ select
     listings.item_id,
     listings.listing_id,
     reasons.exposure_reasons,
-    reasons.directive_reasons
+    reasons.directive_reasons,
+    reasons.notice_reasons
 from listings
 left join reasons on listings.item_id = reasons.item_id
 {% endmacro %}

@@ -122,7 +122,8 @@ def prepare_database() -> bool:
         ).fetchone()
         if newest == (version,):
             return False
-        run_dbt(["build", "--select", "resource_type:seed", VALUES])
+        # Made anew: dbt fills an older table as it stands, and a seed may have got a column since.
+        run_dbt(["build", "--full-refresh", "--select", "resource_type:seed", VALUES])
         _make_readable()
         run_dbt(["build", "--select", REMOVALS])
         connection.execute(

@@ -209,7 +209,7 @@ def test_no_byte_of_any_feed_holds_a_persons_whole_number(exported) -> None:
 
 
 def test_a_department_hears_only_of_its_own_measures(exported) -> None:
-    own = {("QDSB-3-2", "zzb"), ("QDSB-3-5", "zzb")}
+    own = {(f"QDSB-3-{number}", "zzb") for number in ("1", "2", "5", "5b", "6", "7")}
     consumer = Consumer(exported.home / "exports" / "punishment-zzb")
     consumer.catch_up()
     entries = [json.loads(entry) for entry in consumer.held.values()]

@@ -130,11 +130,13 @@ def _compute_candidates(connection: psycopg.Connection, product: Product) -> Non
 def _compute_changes(
     connection: psycopg.Connection, product: Product, feed: str, build_id: int, additions: bool
 ) -> None:
-    # With a red gate the candidates are not trusted: only an explicit reason against a listing removes it.
+    # With a red gate the candidates are not trusted: only an explicit reason against a listing or its rule removes it.
     gone = (
         sql.SQL("c.entry_id is null")
         if additions
-        else sql.SQL("decision.{reasons} is not null").format(reasons=sql.Identifier(product.reasons))
+        else sql.SQL("(decision.{reasons} is not null or {ended})").format(
+            reasons=sql.Identifier(product.reasons), ended=sql.SQL(product.ended)
+        )
     )
     connection.execute(
         sql.SQL(
