@@ -19,6 +19,11 @@ from law.oracle import Arrived
 Row = dict[str, Any]
 CASES = cases()
 IN_FORCE = {"ACTIVE", "SUPPRESSED"}
+# The questions to the court that the law itself puts; the warehouse has further ones.
+ALERTS = {
+    "MINOR_LISTED", "IDENTITY_CONFLICT", "PERFORMED_AWAITS_COURT", "TERM_OVER_MINIMUM", "TERM_OVER_MAXIMUM",
+    "RELISTED_TOO_SOON",
+}  # fmt: skip
 
 
 @dataclass
@@ -28,6 +33,8 @@ class Played:
     warehouse: Any
     done: dict[date, datetime] = field(default_factory=dict)
     sent: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    notices: dict[date, dict[str, str]] = field(default_factory=dict)
+    alerts: dict[date, set[tuple[str, str]]] = field(default_factory=dict)
     answers: dict[tuple[datetime, date], dict[str, dict[str, Row]]] = field(default_factory=dict)
 
     def play(self, stories: list[Case]) -> None:
@@ -41,6 +48,10 @@ class Played:
                 self._deliver(day, source, rows)
             self.warehouse.build(day)
             ((self.done[day],),) = self.warehouse.rows("select clock_timestamp()")
+            self.notices[day] = dict(
+                self.warehouse.rows("select listing_id, notify_unit from exports.restricted_notice")
+            )
+            self.alerts[day] = set(self.warehouse.rows("select listing_id, alert from marts.listing_alert"))
             self._tables_are_what_is_known(day)
 
     def _deliver(self, day: date, source: str, rows: list[tuple[Case, Arrived]]) -> None:
@@ -128,9 +139,9 @@ def differences(case: Case, alias: str, expected: Expected, found: dict[str, dic
     for name, (want, have) in asked.items():
         if want is not None and want != have:
             yield f"{alias}: {name} {have}, not {want}"
-    reasons = (found["decision"][key]["exposure_reasons"] or "").split("+")
-    if not set(expected.why) <= {reason.strip() for part in reasons for reason in part.replace(",", " ").split()}:
-        yield f"{alias}: kept back for {reasons}, not for {expected.why}"
+    reasons = set((found["decision"][key]["exposure_reasons"] or "").split("|"))
+    if not set(expected.why) <= reasons:
+        yield f"{alias}: kept back for {sorted(reasons)}, not for {expected.why}"
     text = json.dumps(publication, ensure_ascii=False)
     yield from (f"{alias}: does not show {part}" for part in expected.shown if case.text(part) not in text)
     yield from (f"{alias}: shows {part}" for part in expected.not_shown if case.text(part) in text)
@@ -143,6 +154,14 @@ def disagreement(case: Case, world: Played) -> list[str]:
         found = world.ask(question)
         for alias, expected in question.listings.items():
             wrong += [f"{question.day} {line}" for line in differences(case, alias, expected, found)]
+            told = world.notices.get(question.day, {}).get(case.listing_id(alias), "")
+            if expected.notice is not None and told != expected.notice:
+                wrong.append(f"{question.day} {alias}: {told or 'nobody'} is told")
+            if expected.alerts is not None and question.day in world.alerts:
+                key = case.listing_id(alias)
+                raised = {alert for listing, alert in world.alerts[question.day] if listing == key} & ALERTS
+                if raised != set(expected.alerts) & ALERTS:
+                    wrong.append(f"{question.day} {alias}: alerts {sorted(raised)}, not {expected.alerts}")
         for product in ("publication", "directive"):
             named = {row["subject_name"] for row in found[product].values()}
             wrong += [

@@ -474,9 +474,9 @@ def _listing(
         found.due["DELETE_AFTER_TERM"] = three_days(longest)
     if shortest and longest:
         if day > three_days(longest):
-            found.alerts.add("TERM_MAX_PASSED")
+            found.alerts.add("TERM_OVER_MAXIMUM")
         elif day > three_days(shortest):
-            found.alerts.add("TERM_MIN_PASSED")
+            found.alerts.add("TERM_OVER_MINIMUM")
     _who(found, facts)
     _performed(found, facts, episode, day, policy)
     _contested(found, facts, contested, day, policy)
@@ -514,7 +514,7 @@ def _who(found: Listing, facts: Facts) -> None:
 def _performed(found: Listing, facts: Facts, episode: Episode, day: date, policy: Policy) -> None:
     if not facts.performed:
         return
-    found.alerts.add("PERFORMED_UNCONFIRMED")
+    found.alerts.add("PERFORMED_AWAITS_COURT")
     found.awaiting_confirmation = True
     if policy.mask_on_performance:
         found.exposure.add("PERFORMED")
@@ -594,7 +594,7 @@ def _relistings(stories: dict[str, list[Episode]], found: dict[str, Listing], da
         for number, case, gone in ended:
             again = number == facts.number and case == facts.case and gone <= episode.start
             if again and episode.start < after(gone, RELIST_MONTHS, "month"):
-                verdict.alerts.add("RELIST_WITHIN_SIX_MONTHS")
+                verdict.alerts.add("RELISTED_TOO_SOON")
 
 
 def _all(stories: dict[str, list[Episode]]) -> Iterator[Episode]:

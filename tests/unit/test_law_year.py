@@ -56,7 +56,7 @@ def test_every_status_and_reason_occurs(year) -> None:
         "WITHDRAWN", "REVOKED", "EXPIRED", "MINOR", "NOT_PUBLIC", "PUBLICITY_UNSTATED", "PERFORMED", "REPAIRED",
         "NO_VALID_IDENTIFIER", "IDENTITY_CONFLICT", "OBJECTION_UPHELD",
     }  # fmt: skip
-    assert alerts >= {"TERM_MIN_PASSED", "TERM_MAX_PASSED", "PERFORMED_UNCONFIRMED", "RELIST_WITHIN_SIX_MONTHS"}
+    assert alerts >= {"TERM_OVER_MINIMUM", "TERM_OVER_MAXIMUM", "PERFORMED_AWAITS_COURT", "RELISTED_TOO_SOON"}
 
 
 def test_what_was_said_decides_and_not_when_it_came(year) -> None:
