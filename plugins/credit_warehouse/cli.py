@@ -143,6 +143,28 @@ def simulate(
             stack.stop()
 
 
+@app.command("as-known")
+def as_known(
+    known_at: Annotated[
+        datetime, typer.Option("--at", formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"], help="所知时点 known at")
+    ],
+    day: Annotated[datetime, typer.Option("--on", formats=["%Y-%m-%d"], help="问及之日 the day asked for")],
+    listing: Annotated[str | None, typer.Option(help="法院记录号 one listing")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
+) -> None:
+    """某时点所知、某日的档案与两个产品 | record and products as known at a moment, for a day."""
+    import json
+
+    from credit_warehouse import past
+
+    found = past.as_known(known_at.replace(tzinfo=past.BUSINESS_ZONE), day.date(), listing)
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, default=str, indent=2))
+        return
+    for line in past.in_words(found):
+        console.print(line, highlight=False)
+
+
 @app.command()
 def sandbox(
     out: Annotated[Path, typer.Option(help="输出目录 output folder")],

@@ -46,6 +46,17 @@ def run(day: date) -> Withdrawn:
     return Withdrawn(found, feeds)
 
 
+def waiting() -> bool:
+    """Whether the lane has work that it could do now."""
+    with connect() as connection:
+        row = connection.execute(
+            "select exists (select from exports.removal where sent_at is null)"
+            " or to_regclass('marts.defaulter_listing') is not null and exists (select from audit.batch"
+            " join audit.source using (source) where may_remove and status = 'accepted' and screened_at is null)"
+        ).fetchone()
+    return bool(row and row[0])
+
+
 def screen(day: date) -> int:
     """Enter every reason to leave that the accepted batches give, and every term that has ended by ``day``.
 
