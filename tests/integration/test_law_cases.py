@@ -22,7 +22,7 @@ IN_FORCE = {"ACTIVE", "SUPPRESSED"}
 # The questions to the court that the law itself puts; the warehouse has further ones.
 ALERTS = {
     "MINOR_LISTED", "IDENTITY_CONFLICT", "PERFORMED_AWAITS_COURT", "TERM_OVER_MINIMUM", "TERM_OVER_MAXIMUM",
-    "RELISTED_TOO_SOON",
+    "RELISTED_TOO_SOON", "DELETION_OVERDUE", "OBJECTION_OVERDUE",
 }  # fmt: skip
 
 
