@@ -51,8 +51,9 @@ def receive(
         return [
             batch_id
             for (batch_id,) in connection.execute(
+                # One that is in a build already belongs to a replay that was killed: it is not judged again.
                 "select batch_id from audit.batch where source = %s and status in ('received', 'loaded')"
-                " order by business_date, batch_id",
+                " and build_id is null order by business_date, batch_id",
                 [source.name],
             )
         ]
