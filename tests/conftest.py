@@ -13,6 +13,20 @@ for _name in [name for name in os.environ if name.startswith("WAREHOUSE_")]:
     del os.environ[_name]
 
 
+MATRIX = "matrix"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{MATRIX}: every fault, moment and order; runs only with -m {MATRIX}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if MATRIX not in config.option.markexpr:
+        held = [item for item in items if item.get_closest_marker(MATRIX)]
+        items[:] = [item for item in items if item not in held]
+        config.hook.pytest_deselected(items=held)
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A WAREHOUSE_HOME of its own."""
