@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -25,6 +26,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         held = [item for item in items if item.get_closest_marker(MATRIX)]
         items[:] = [item for item in items if item not in held]
         config.hook.pytest_deselected(items=held)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """With ``MATRIX_RESULTS``, one line a case as soon as it ends: a long run that breaks off has still shown much."""
+    results = os.environ.get("MATRIX_RESULTS")
+    if results and (report.when == "call" or report.outcome == "skipped"):
+        line = {
+            "case": report.nodeid,
+            "outcome": report.outcome,
+            "seconds": round(report.duration, 1),
+            **dict(report.user_properties),
+        }
+        with open(results, "a", encoding="utf-8") as out:
+            out.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 @pytest.fixture
