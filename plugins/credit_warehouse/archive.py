@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from credit_warehouse.settings import settings
 
@@ -137,16 +138,17 @@ def _store(url: str) -> Any:
     from airflow.sdk import Connection, ObjectStoragePath
     from airflow.sdk.io import attach
 
-    root = ObjectStoragePath(url)
-    if root.protocol == "s3" and root.conn_id:
+    place = urlsplit(url)
+    if place.scheme == "s3" and place.username:
         # Airflow's own file system for S3 comes with the Amazon provider and its thirty packages; this needs s3fs.
+        # Attached before the first path is made: a path attaches what it finds, and the first to attach wins.
         from s3fs import S3FileSystem
 
-        found = Connection.get(root.conn_id)
+        found = Connection.get(place.username)
         extra = found.extra_dejson
         attach(
             "s3",
-            root.conn_id,
+            place.username,
             fs=S3FileSystem(
                 key=found.login,
                 secret=found.password,
@@ -156,5 +158,4 @@ def _store(url: str) -> Any:
                 use_listings_cache=False,
             ),
         )
-        root = ObjectStoragePath(url)
-    return root
+    return ObjectStoragePath(url)

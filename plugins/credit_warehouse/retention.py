@@ -95,7 +95,7 @@ def expired(on: date) -> list[Expired]:
         rules = _rules(connection, on)
         by_source = {source.name: _rule(rules, source.retention, on) for source in load_sources()}
         refused = _rule(rules, REFUSED, on)
-        if not connection.execute("select from audit.build where status = 'succeeded' limit 1").fetchone():
+        if not connection.execute("select 1 from audit.build where status = 'succeeded' limit 1").fetchone():
             return []  # nothing was taken in yet: everything is still needed
         years = Jsonb({name: rule.years for name, rule in by_source.items()})
         rows = connection.execute(
