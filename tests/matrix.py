@@ -30,7 +30,7 @@ def render(results: Iterable[dict[str, Any]]) -> str:
     """A table of the cases, in the order of the tests."""
     rows = ["| 故障 fault | 何处 where | 首次结果 first run | 重做后 repeated | 校验和 checksum | 秒 s |",
             "|---|---|---|---|---|---|"]  # fmt: skip
-    counted = {outcome: 0 for outcome in OUTCOMES}
+    counted = dict.fromkeys(OUTCOMES, 0)
     for result in results:
         name, _, where = result["case"].rpartition("::")[2].partition("[")
         if name not in TITLES:
