@@ -31,6 +31,7 @@ EXPECTED = {
     "build_record",
     "export_products",
     "watch_freshness",
+    "withdraw",
 }
 READ = """
 import json, sys

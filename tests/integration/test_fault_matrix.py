@@ -84,7 +84,7 @@ KILLS = [
     Point("export: manifest written, ledger not committed", "credit_warehouse.export.feed:_store", 1, "after"),
     Point("export: ledger committed, one folder named", "credit_warehouse.export.feed:_point_latest"),
     Point("export: between two products", "credit_warehouse.export:check_product", 2),
-    Point("export: everything sent, not noted", "credit_warehouse.export:connect", 2),
+    Point("export: everything sent, not noted", "credit_warehouse.export:connect", 3),
     Point("export | report", "day_steps:write_report"),
 ]
 RESTARTS = [

@@ -141,8 +141,10 @@ SPOILT_EXPOSURE = {
     " where listing_id = 'p1'",
     "EXPOSURE_ADULT": "update exports.exposure_publication set age = 17 where listing_id = 'p1'",
     "EXPOSURE_IN_FORCE": "update exports.exposure_publication set item_id = 'unknown' where listing_id = 'p1'",
-    "EXPOSURE_ONCE": "insert into exports.exposure_publication select 'twice', listing_id, subject_kind, subject_name,"
-    " identifier_shown from exports.exposure_publication where listing_id = 'p1'",
+    "EXPOSURE_ONCE": "insert into exports.exposure_publication"
+    " (item_id, listing_id, subject_kind, subject_name, identifier_shown, is_contested)"
+    " select 'twice', listing_id, subject_kind, subject_name, identifier_shown, is_contested"
+    " from exports.exposure_publication where listing_id = 'p1'",
     "EXPOSURE_NAMED": "alter table exports.exposure_publication alter subject_name drop not null;"
     "update exports.exposure_publication set subject_name = null where listing_id = 'p1'",
 }
@@ -151,6 +153,10 @@ SPOILT_DIRECTIVE = {
     "DIRECTIVE_EFFECT": "update exports.punishment_directive set effect_type = 'BLOCK' where effect_type = 'REFERENCE'",
     "DIRECTIVE_OWN_MEASURE": "update exports.punishment_directive set department_code = 'ly'"
     " where department_code = 'mz'",
+    "DIRECTIVE_COURT_ORDER": "update exports.punishment_directive set measure_code = 'QDSB-7-1'"
+    " where measure_code = 'QDSB-6-2'",
+    "DIRECTIVE_SERVED": "update exports.punishment_directive set measure_code = 'JZ-16-1'"
+    " where measure_code = 'QDSB-6-3'",
     "DIRECTIVE_IN_FORCE": "update exports.punishment_directive set subject_id = 'someone else'",
     "DIRECTIVE_TIER": "update exports.punishment_directive set identity_tier = 'T2' where department_code = 'mz'",
     "DIRECTIVE_ONCE": "update exports.punishment_directive set directive_id = 'same' where ctid in"
