@@ -34,8 +34,8 @@ def load_batch(source: Source, batch_id: int) -> Refused | None:
         if status != "received":
             return None
         try:
-            with connection.transaction():
-                loaded = _copy(connection, source, archive.archived(source.name, sha256), batch_id, file_name)
+            with connection.transaction(), archive.original(source.name, sha256) as path:
+                loaded = _copy(connection, source, path, batch_id, file_name)
                 _reconcile(file_name, declared_rows, loaded)
         except Refused as refusal:
             refuse(connection, batch_id, refusal)
