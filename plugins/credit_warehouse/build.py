@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from credit_warehouse import transform, vault
 from credit_warehouse.db import connect
+from credit_warehouse.supersede import mark_superseded
 
 LOCK = 4_207_002
 BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
@@ -63,6 +64,7 @@ def run_build(build_id: int, *, anew: bool = False) -> int:
         vault.seal(build_id)
         nodes = transform.build_models(build_id, anew=anew)
         _follow_changed_rules()
+        mark_superseded(None if anew else build_id)
     except BaseException:
         _close(build_id, "failed")
         raise

@@ -113,7 +113,7 @@ def prepare_database() -> bool:
         ).fetchone()
         if newest == (version,):
             return False
-        run_dbt(["build", "--select", "resource_type:seed", "resource_type:function"])
+        run_dbt(["build", "--select", "resource_type:seed", "resource_type:function", "path:models/audit"])
         connection.execute(
             "insert into audit.preparation (project_sha256, products_rebuilt) values (%s, %s)",
             [version, newest is None],
