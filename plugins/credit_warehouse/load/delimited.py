@@ -9,7 +9,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import StringIO, TextIOWrapper
+from io import TextIOWrapper
 from pathlib import Path
 
 import psycopg
@@ -23,7 +23,8 @@ BLOCK = 1 << 20
 BOMS = {"utf-8": codecs.BOM_UTF8, "gb18030": b"\x84\x31\x95\x33"}
 SERVER_ENCODING = {"utf-8": "UTF8", "gb18030": "GB18030"}
 FIRST_ROW = 2  # line 1 is the header
-LINES_OF_A_RECORD = 1000
+RECORD_LIMIT = 1 << 24
+"""Characters after which an open quotation mark counts as a stray one."""
 REPLACEMENT = "\ufffd"
 FIRST_OF_THREE_BYTES = "\u0800"
 # Quotation marks and what may stand beside them, every other byte alike: one pass tells stray marks from quoting.
@@ -184,31 +185,24 @@ def _fields(content: str, lines: _Lines) -> tuple[str, list[str] | None]:
     """Fields of the record that starts with ``content``, with as many further lines as its quotation needs."""
     if '"' not in content:
         return content, content.rstrip("\r\n").split(",")
-    fields, is_open = _parse(content)
-    if not is_open:
-        return content, fields if fields is not None else next(csv.reader([content]))
-    further: list[tuple[int, str]] = []
-    body = content
-    while len(further) < LINES_OF_A_RECORD and (following := lines.take()) is not None:
-        further.append(following)
-        body += following[1]
-        if '"' in following[1]:
-            fields, is_open = _parse(body)
-            if fields is not None:
-                return body, fields
-            if not is_open:
-                break
-    # The mark was a stray one: the lines after it are rows of their own.
-    lines.give_back(further)
-    return content, None
+    taken: list[tuple[int, str]] = []
 
+    def text() -> Iterator[str]:
+        yield content
+        size = len(content)
+        while size < RECORD_LIMIT and (following := lines.take()) is not None:
+            taken.append(following)
+            size += len(following[1])
+            yield following[1]
 
-def _parse(text: str) -> tuple[list[str] | None, bool]:
-    """Return (fields, False), or (None, whether the text ends inside a quotation)."""
     try:
-        return next(csv.reader(StringIO(text, newline=""), strict=True)), False
+        fields = next(csv.reader(text(), strict=True))
     except csv.Error as error:
-        return None, "unexpected end of data" in str(error)
+        # Nothing sensible closes the mark: it was a stray one, and the lines after it are rows of their own.
+        lines.give_back(taken)
+        is_open = bool(taken) or "unexpected end of data" in str(error)
+        return content, None if is_open else next(csv.reader([content]))
+    return content + "".join(line for _, line in taken), fields
 
 
 def _row_by_row(target: Target, header: Header, encoding: str, skip: int) -> Loaded:
