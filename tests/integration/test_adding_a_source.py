@@ -13,16 +13,14 @@ import pytest
 from credit_warehouse.identifiers import org_code_check, resident_id_check, uscc_check
 from credit_warehouse.preparation import prepare
 from credit_warehouse.settings import PROJECT_ROOT, settings
+from hostile import made
 
 PAGE = PROJECT_ROOT / "docs" / "adding-a-source.md"
 FILE_BLOCK = re.compile(r"^`(dbt_project/[^`]+)`\n\n```(?:yaml|sql)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COLUMN = re.compile(r"^ {10}- \{name: (\w+)", re.MULTILINE)
 SOURCE = "penalty_decisions"
 PERSON = f"66010119900307001{resident_id_check('66010119900307001')}"
-LAYOUT_OF_2016 = """
-    CF_WSH CF_CFMC CF_CFLB1 CF_CFLB2 CF_SY CF_YJ CF_XDR_MC CF_XDR_SHXYM CF_XDR_ZDM CF_XDR_GSDJ CF_XDR_SWDJ CF_XDR_SFZ
-    CF_FR CF_JG CF_JDRQ CF_XZJG CF_ZT DFBM SJC BZ GSQX CF_AJMC CF_JZRQ
-""".split()
+LAYOUT_OF_2016 = made.OLD_PENALTY_COLUMNS
 """The columns of 行政处罚 as published in 2016."""
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
+from difflib import SequenceMatcher
+from itertools import product
 
 from credit_warehouse.declarations import Layout, Source
 from credit_warehouse.refusal import Refused
@@ -13,7 +14,8 @@ from credit_warehouse.refusal import Refused
 MAX_COLUMNS = 500
 MAX_NAME_BYTES = 63  # longer identifiers are cut by PostgreSQL, and two columns could become one
 SYSTEM_COLUMNS = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
-SHOWN = 20
+SHOWN = 30
+ALIKE = 0.6
 
 
 @dataclass(frozen=True)
@@ -62,23 +64,35 @@ def column_missing(source: Source, layout: Layout, names: Iterable[str], file_na
     """The refusal of a header that lacks columns: each with the most similar of the columns nobody knows."""
     names = list(names)
     unknown = [name for name in names if name not in _known(source, layout)]
-    lacking = missing(source, layout, names)
-    pairs = [(name, similar(name, unknown)) for name in lacking[:SHOWN]]
-    zh = "、".join(f"{name}（疑似改名为 {found}）" if found else name for name, found in pairs)
-    en = ", ".join(f"{name} (renamed to {found}?)" if found else name for name, found in pairs)
+    lacking = missing(source, layout, names)[:SHOWN]
+    renamed = alike(lacking, unknown[:SHOWN])
+    zh = "、".join(f"{name}（疑似改名为 {renamed[name]}）" if name in renamed else name for name in lacking)
+    en = ", ".join(f"{name} (renamed to {renamed[name]}?)" if name in renamed else name for name in lacking)
     rest = ", ".join(unknown[:SHOWN])
+    # A known layout outside its time is the likeliest cause, and the shortest way to an answer.
+    known = next((other for other in source.ingest.layouts if not missing(source, other, names)), None)
+    due_zh = (
+        f"；与版式 {known.version} 相符，其有效期为 {known.valid_from} 至 {known.valid_to or '今'}" if known else ""
+    )
+    due_en = f"; it fits layout {known.version} of {known.valid_from} to {known.valid_to or 'now'}" if known else ""
     return Refused(
         "COLUMN_MISSING",
-        f"{file_name}：按版式 {layout.version} 缺少列 {zh}；多出列 {rest or '无'}，整份拒收",
-        f"{file_name}: layout {layout.version}, missing {en}; unknown {rest or 'none'}; refused whole",
+        f"{file_name}：按版式 {layout.version} 缺少列 {zh}；多出列 {rest or '无'}{due_zh}，整份拒收",
+        f"{file_name}: layout {layout.version}, missing {en}; unknown {rest or 'none'}{due_en}; refused whole",
     )
 
 
-def similar(name: str, candidates: Sequence[str]) -> str | None:
-    """The candidate most like ``name``, if any is like it; case does not matter."""
-    folded = {candidate.casefold(): candidate for candidate in candidates}
-    found = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
-    return folded[found[0]] if found else None
+def alike(names: Iterable[str], candidates: Iterable[str]) -> dict[str, str]:
+    """For each name the candidate that is most like it, each candidate once; case does not matter."""
+    pairs = [
+        (SequenceMatcher(None, name.casefold(), candidate.casefold()).ratio(), name, candidate)
+        for name, candidate in product(names, candidates)
+    ]
+    found: dict[str, str] = {}
+    for ratio, name, candidate in sorted(pairs, key=lambda pair: -pair[0]):
+        if ratio >= ALIKE and name not in found and candidate not in found.values():
+            found[name] = candidate
+    return found
 
 
 def require_usable(names: Sequence[str], file_name: str) -> None:

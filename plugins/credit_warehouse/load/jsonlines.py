@@ -11,7 +11,7 @@ from typing import IO, Any
 import psycopg
 from psycopg import sql
 
-from credit_warehouse.load.header import Header, column_missing, similar
+from credit_warehouse.load.header import Header, alike, column_missing
 from credit_warehouse.load.rejections import Rejection
 from credit_warehouse.load.target import FIELD_LIMIT, Loaded, Target
 from credit_warehouse.refusal import Refused
@@ -138,7 +138,7 @@ def _broken_lines(target: Target, pages: bool, page: sql.Composable) -> list[Rej
         " then 'JSON_INVALID'"
     ).format(page=page)
     query = sql.SQL(
-        "with judged as materialized (select line_no, case when body is null then 'BLANK'"
+        "with judged as materialized (select line_no, case when coalesce(btrim(body), '') = '' then 'BLANK'"
         " when {no_character} then 'JSON_INVALID'"
         " when not (body is json with unique keys) then"
         # Of two members of one name nobody knows which is meant.
@@ -217,7 +217,7 @@ def _accept_members(target: Target, records: sql.Composable) -> Header:
         unknown = sorted(members - known)
         gone = [called.get(column.name, column.name) for column in source.columns if column.required]
         lost = [called.get(name, name) for name in source.ingest.key if called.get(name, name) not in members]
-        renamed = [name for name in gone if name not in members and similar(name, unknown)]
+        renamed = alike([name for name in gone if name not in members], unknown)
         if not lost and not renamed:
             return target.accept_members(layout, sorted(members))
     raise column_missing(source, layouts[0], members, target.file_name)

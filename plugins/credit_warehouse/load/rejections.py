@@ -52,8 +52,7 @@ class Rejections:
             "copy raw._rejected_row (batch_id, row_no, rule, field, body, key) from stdin"
         ) as copy:
             for row in self._rows():
-                key = None if row.key is None or None in row.key else list(row.key)
-                copy.write_row((batch_id, row.row_no, row.rule, row.field, _as_text(row.text), key))
+                copy.write_row((batch_id, row.row_no, row.rule, row.field, _as_text(row.text), _readable(row.key)))
         self._spool.close()
         return self._count
 
@@ -61,6 +60,13 @@ class Rejections:
         self._spool.seek(0)
         for line in self._spool:
             yield Rejection(**json.loads(line))
+
+
+def _readable(key: Sequence[str | None] | None) -> list[str | None] | None:
+    """The key, unless a part of it is missing or is no text."""
+    if key is None or any(part is None or part != _as_text(part) for part in key):
+        return None
+    return list(key)
 
 
 def _as_text(body: str) -> str:

@@ -100,7 +100,7 @@ def _read(target: Target, encoding: str, take: Callable[[_Row], object]) -> list
             f"{target.file_name}: the document declares a document type or entities; refused whole",
         ) from forbidden
     except xml_safe.Malformed as broken:
-        rule = "FILE_TRUNCATED" if broken.cut or reader.depth else "FILE_UNREADABLE"
+        rule = "FILE_TRUNCATED" if broken.cut else "FILE_UNREADABLE"
         raise Refused(
             rule,
             f"{target.file_name}：XML 在第 {broken.line} 行不完整或不合语法，整份拒收",
