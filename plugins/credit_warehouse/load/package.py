@@ -40,8 +40,9 @@ def require_harmless(path: Path, file_name: str) -> None:
             if len(parts) > MAX_PARTS:
                 raise _bomb(file_name)
             total = 0
+            allowed = min(MAX_UNPACKED, max(RATIO_COUNTS_FROM, MAX_RATIO * path.stat().st_size))
             for part in parts:
-                total += _unpacked(archive, part, file_name, total)
+                total += _unpacked(archive, part, file_name, allowed - total)
     except (BadZipFile, NotImplementedError, RuntimeError, OSError, zlib.error, EOFError) as error:
         raise _unreadable(file_name) from error
 
@@ -67,8 +68,8 @@ def formula_cells(path: Path) -> set[str]:
         return found
 
 
-def _unpacked(archive: ZipFile, part: ZipInfo, file_name: str, before: int) -> int:
-    """Bytes of one part, as they are and not as the directory says."""
+def _unpacked(archive: ZipFile, part: ZipInfo, file_name: str, allowed: int) -> int:
+    """Bytes of one part, as they are and not as the directory says; more than ``allowed`` are refused."""
     if part.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         raise _unreadable(file_name)
     part.file_size = MAX_UNPACKED + 1  # how far the library reads at most
@@ -79,9 +80,7 @@ def _unpacked(archive: ZipFile, part: ZipInfo, file_name: str, before: int) -> i
     with archive.open(part) as stream:
         while block := stream.read(BLOCK):
             size += len(block)
-            if before + size > MAX_UNPACKED or (
-                size > RATIO_COUNTS_FROM and size > MAX_RATIO * max(part.compress_size, 1)
-            ):
+            if size > allowed:
                 raise _bomb(file_name)
             seen = tail + block
             if part.filename.endswith((".xml", ".rels")) and b"<!DOCTYPE" in seen:
