@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from airflow.sdk import DAG, CronTriggerTimetable, Param, task
+from airflow.sdk import DAG, Param, task
 
 from credit_warehouse import orchestration
 from credit_warehouse.declarations import load_sources
@@ -19,11 +19,7 @@ for source in load_sources():
         dag_display_name=f"接入 {source.label}",
         description=source.description,
         doc_md=__doc__,
-        schedule=(
-            CronTriggerTimetable(source.ingest.schedule, timezone=str(orchestration.BUSINESS_ZONE))
-            if settings().schedules == "on"
-            else None
-        ),
+        schedule=orchestration.ingest_schedule(source) if settings().schedules == "on" else None,
         start_date=datetime(2026, 1, 1, tzinfo=orchestration.BUSINESS_ZONE),
         catchup=False,
         max_active_runs=1,

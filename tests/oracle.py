@@ -1,5 +1,5 @@
 """Compare a warehouse with the sandbox's truth, row by row. Tokens are computed here with the standard library, not
-by the project's SQL, and what is expected comes from the truth files alone."""
+by the project's SQL, and what is expected comes from the truth files and the catalogue of measures alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from credit_warehouse.identifiers import to_resident_id_18
+from credit_warehouse.settings import PROJECT_ROOT
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 Expected = dict[tuple[str, ...], tuple[str, ...]]
@@ -48,8 +49,8 @@ def differences(query: Query, truth: Path, day: str, key: bytes) -> list[str]:
         *_compare(
             "directive", _expected_listings(truth, "directives", day), _found_decisions(query, "directive_reasons")
         ),
-        *_compare("published", _allowed(truth, "exposure", day), _ids(query, "exposure_publication")),
-        *_compare("directed", _allowed(truth, "directives", day), _ids(query, "punishment_directive")),
+        *_compare("published", _expected_published(truth, day), _found_published(query)),
+        *_compare("directed", _expected_directives(truth, day), _found_directives(query)),
         *_compare("record", _expected_record(truth, day, key), _found_record(query)),
         *_compare("reject", _expected_rejects(truth, day), _found_rejects(query)),
     ]
@@ -137,14 +138,56 @@ def _found_decisions(query: Query, column: str) -> Expected:
     return {(listing,): ("no" if reasons else "yes", reasons) for listing, reasons in rows}
 
 
-def _allowed(truth: Path, name: str, day: str) -> Expected:
-    return {(row["court_id"],): () for row in read(truth, name, day) if row["expected"] == "yes"}
+def _allowed(truth: Path, name: str, day: str) -> list[str]:
+    return [row["court_id"] for row in read(truth, name, day) if row["expected"] == "yes"]
 
 
-def _ids(query: Query, table: str) -> Expected:
-    rows = query(f"select distinct listing_id from exports.{table} join marts.defaulter_listing using (item_id)"
-                 if table == "punishment_directive" else f"select listing_id from exports.{table}")  # fmt: skip
-    return dict.fromkeys(rows, ())
+def _expected_published(truth: Path, day: str) -> Expected:
+    return {(listing,): () for listing in _allowed(truth, "exposure", day)}
+
+
+def _found_published(query: Query) -> Expected:
+    return dict.fromkeys(query("select listing_id from exports.exposure_publication"), ())
+
+
+def _catalogue(name: str, day: str) -> list[dict[str, str]]:
+    """Rows of a seed that hold on ``day``."""
+    with (PROJECT_ROOT / "dbt_project" / "seeds" / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return [row for row in rows if row.get("valid_from", "") <= day and day < (row.get("valid_to") or "9999")]
+
+
+def _expected_directives(truth: Path, day: str) -> Expected:
+    """Every listing that stands: each measure for its kind in the places served, told to each department of it."""
+    served = {place["jurisdiction"] for place in _catalogue("served_jurisdiction", day)}
+    standing = {department["department_code"] for department in _catalogue("department", day)}
+    told: dict[str, list[tuple[str, str, str]]] = {"person": [], "organisation": []}
+    for measure in _catalogue("measure", day):
+        if measure["jurisdiction"] in served and measure["needs_court_order"] == "false":
+            for kind, measures in told.items():
+                if measure[f"applies_to_{kind}"] == "true":
+                    measures += [
+                        (measure["measure_code"], duty["department_code"], measure["effect_type"])
+                        for duty in _catalogue("measure_department", day)
+                        if duty["measure_code"] == measure["measure_code"] and duty["department_code"] in standing
+                    ]
+    kinds = {row["subject_no"]: row["kind"] for row in read(truth, "subjects")}
+    listed = {
+        row["source_key"]: kinds[row["subject_no"]]
+        for row in read(truth, "items", day)
+        if row["source"] == "court_defaulters" and row["subject_no"]
+    }
+    return {
+        (listing, measure, department): (effect,)
+        for listing in _allowed(truth, "directives", day)
+        for measure, department, effect in told[listed[listing]]
+    }
+
+
+def _found_directives(query: Query) -> Expected:
+    rows = query("select listing_id, measure_code, department_code, effect_type from exports.punishment_directive"
+                 " join marts.defaulter_listing using (item_id)")  # fmt: skip
+    return {row[:3]: row[3:] for row in rows}
 
 
 def _expected_rejects(truth: Path, day: str) -> Expected:

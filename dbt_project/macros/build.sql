@@ -5,18 +5,11 @@
 {%- endmacro %}
 
 {# Accepted batches of one source that this build has to take in; all of them when the table is built anew.
-   `transient` models are rebuilt every time and hold one build only. #}
+   `transient` models are rebuilt every time and hold one build only. The database picks the batches, so that the
+   same SQL serves the removal lane, which reads them before any build does. #}
 {% macro batches(source_name, transient=false) -%}
-    select batch_id
-    from {{ source('audit', 'batch') }}
-    where
-        source = '{{ source_name }}'
-        and status = 'accepted'
-        {% if is_incremental() or (transient and not flags.FULL_REFRESH) -%}
-        and build_id = {{ current_build() }}
-        {%- else -%}
-        and build_id is not null
-        {%- endif %}
+    {%- set everything = not (is_incremental() or (transient and not flags.FULL_REFRESH)) -%}
+    select batch_id from audit.batches_in_hand('{{ source_name }}', {{ everything }})
 {%- endmacro %}
 
 {# Declared sources as the orchestrator found them: "name:delivery:item" separated by commas, item being "item"

@@ -36,7 +36,7 @@ def open_build(business_date: date | None, *, anew: bool = False) -> int | None:
             " select greatest(last.day, %s::date), last.day,"
             " exists (select from audit.batch left join audit.build using (build_id)"
             " where batch.status = 'accepted' and (build.build_id is null or build.status = 'failed'))"
-            " or exists (select from audit.preparation where not products_rebuilt) from last",
+            " or exists (select from audit.preparation where not rebuilt) from last",
             [business_date],
         ).fetchone()
         assert row
@@ -62,9 +62,11 @@ def run_build(build_id: int, *, anew: bool = False) -> int:
     """
     try:
         vault.seal(build_id)
+        # Rules changed: incremental models look at changed items only, and a new rule concerns all of them.
+        anew = anew or _rules_changed()
         nodes = transform.build_models(build_id, anew=anew)
-        _follow_changed_rules()
         mark_superseded(None if anew else build_id)
+        _note_unsent(build_id, anew)
     except BaseException:
         _close(build_id, "failed")
         raise
@@ -72,13 +74,27 @@ def run_build(build_id: int, *, anew: bool = False) -> int:
     return nodes
 
 
-def _follow_changed_rules() -> None:
-    """Recompute the products when a rule seed changed: incremental models look at changed items only."""
+def _rules_changed() -> bool:
     with connect() as connection:
-        stale = connection.execute("select exists (select from audit.preparation where not products_rebuilt)")
-        if stale.fetchone() == (True,):
-            transform.rebuild_products()
-            connection.execute("update audit.preparation set products_rebuilt = true")
+        found = connection.execute("select exists (select from audit.preparation where not rebuilt)").fetchone()
+    return found == (True,)
+
+
+def _note_unsent(build_id: int, anew: bool) -> None:
+    """Which items the feeds have to be told of: what this build changed, or all there are."""
+    changed = (
+        "select item_id from exports.listing_decision union select item_id from exports.feed_entry"
+        if anew
+        else "select item_id from core.changed_item"
+    )
+    with connect() as connection:
+        connection.execute(
+            f"insert into exports.unsent_item (item_id, build_id) select item_id, %s from ({changed}) as changed"
+            " on conflict (item_id) do update set build_id = excluded.build_id".encode(),
+            [build_id],
+        )
+        if anew:
+            connection.execute("update audit.preparation set rebuilt = true")
 
 
 def _close(build_id: int, status: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -142,6 +143,28 @@ def simulate(
             stack.stop()
 
 
+@app.command("as-known")
+def as_known(
+    known_at: Annotated[
+        datetime, typer.Option("--at", formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"], help="所知时点 known at")
+    ],
+    day: Annotated[datetime, typer.Option("--on", formats=["%Y-%m-%d"], help="问及之日 the day asked for")],
+    listing: Annotated[str | None, typer.Option(help="法院记录号 one listing")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
+) -> None:
+    """某时点所知、某日的档案与两个产品 | record and products as known at a moment, for a day."""
+    import json
+
+    from credit_warehouse import past
+
+    found = past.as_known(known_at.replace(tzinfo=past.BUSINESS_ZONE), day.date(), listing)
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, default=str, indent=2))
+        return
+    for line in past.in_words(found):
+        console.print(line, highlight=False)
+
+
 @app.command()
 def sandbox(
     out: Annotated[Path, typer.Option(help="输出目录 output folder")],
@@ -192,6 +215,17 @@ def dictionary() -> None:
     from credit_warehouse.dictionary import render
 
     typer.echo(render())
+
+
+@app.command("calendar")
+def working_days(
+    first_year: Annotated[int, typer.Option("--from", help="起始年 first year")] = 2017,
+    last_year: Annotated[int, typer.Option("--to", help="截止年 last year")] = 2030,
+) -> None:
+    """输出工作日历种子（CSV），需开发环境 | print the seed dim_calendar; needs the extra dev."""
+    from credit_warehouse.calendar import write_calendar
+
+    write_calendar(sys.stdout, first_year, last_year)
 
 
 @app.command()

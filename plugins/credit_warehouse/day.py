@@ -13,12 +13,13 @@ import stamina
 
 from credit_warehouse.db import connect
 from credit_warehouse.declarations import load_sources
-from credit_warehouse.export import pending_build
+from credit_warehouse.export import pending_build, removals
+from credit_warehouse.receive import note
 from credit_warehouse.settings import settings
 from credit_warehouse.stack.airflow_api import AirflowApi, AirflowRefused
 from credit_warehouse.stack.waiting import wait_until
 
-BUILD, EXPORT = "build_record", "export_products"
+BUILD, EXPORT, WITHDRAW = "build_record", "export_products", "withdraw"
 ENDED = {"success", "failed"}
 UNDER_WAY = ("queued", "running")
 DAY_TIMEOUT = 3600.0
@@ -41,7 +42,7 @@ class DayResult:
 
 def dag_ids() -> list[str]:
     """Every DAG of this project."""
-    return [*(f"ingest__{source.name}" for source in load_sources()), BUILD, EXPORT]
+    return [*(f"ingest__{source.name}" for source in load_sources()), BUILD, EXPORT, WITHDRAW]
 
 
 def run_day(api: AirflowApi, business_date: date, progress: Progress, *, landing: Path | None = None) -> DayResult:
@@ -49,10 +50,17 @@ def run_day(api: AirflowApi, business_date: date, progress: Progress, *, landing
     started = datetime.now(UTC)
     result = DayResult(business_date, run_id=f"day__{business_date}__{uuid4().hex[:8]}")
     conf = {"business_date": business_date.isoformat(), **({"landing": str(landing)} if landing else {})}
-    ingests = [f"ingest__{source.name}" for source in load_sources()]
+    # A folder that brings no file of a source needs no task to find that out.
+    brought = [source for source in load_sources() if landing is None or any((landing / source.name).glob("*"))]
+    with connect() as connection:
+        for source in load_sources():
+            if source not in brought:
+                note(connection, result.run_id, source, business_date, "absent")
+    ingests = [f"ingest__{source.name}" for source in brought]
     for dag_id in ingests:
         api.trigger(dag_id, conf, result.run_id)
     _await_runs(api, ingests, result.run_id, progress)
+    _follow(api, WITHDRAW, removals.waiting, conf, started, progress)
     _follow(api, BUILD, lambda: _build_is_due(business_date), conf, started, progress)
     _follow(api, EXPORT, lambda: pending_build() is not None, {}, started, progress)
     result.failures = _failures(api, started)

@@ -38,11 +38,16 @@ class Transport(_Strict):
     watermark: str | None = Field(default=None, description="database: column that grows with every change")
     overlap_minutes: int = Field(default=60, ge=0, description="database: re-read this much before the watermark")
     page_size: int = Field(default=1000, ge=1, description="http: rows asked for at once")
+    watch_seconds: int | None = Field(
+        default=None, ge=1, description="http: ask this often whether today's count has grown, and ingest at once"
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Transport:
         if self.kind != "drop" and not self.connection:
             raise ValueError(f"transport {self.kind} needs a connection")
+        if self.kind != "http" and self.watch_seconds:
+            raise ValueError("watch_seconds is for transport http")
         if self.kind == "database" and not (self.table and self.watermark):
             raise ValueError("transport database needs table and watermark")
         if (self.kind == "sftp") != bool(self.path):
@@ -121,6 +126,11 @@ class Ingest(_Strict):
         default=None, description="delta: rows that still take effect when the rest of the file is unusable"
     )
     item: Item | None = Field(default=None, description="empty: rows describe relations, not items of a record")
+    may_remove: bool = Field(
+        default=False,
+        description="its messages can take somebody out of a product: the removal lane reads them as soon as accepted,"
+        " with dbt_project/functions/removals/removals_of_<source>.sql",
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Ingest:

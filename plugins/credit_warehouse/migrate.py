@@ -41,9 +41,12 @@ def register(connection: psycopg.Connection, source: Source) -> None:
     """Write the declaration of one source into ``audit.source`` and create its raw table or missing columns."""
     item = source.ingest.item
     connection.execute(
-        "insert into audit.source values (%s, %s, %s, %s, %s, %s, %s) on conflict (source) do update set"
+        "insert into audit.source"
+        " (source, label, publisher, legal_basis, delivery, catalogue_class, polarity, may_remove)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (source) do update set"
         " label = excluded.label, publisher = excluded.publisher, legal_basis = excluded.legal_basis,"
-        " delivery = excluded.delivery, catalogue_class = excluded.catalogue_class, polarity = excluded.polarity",
+        " delivery = excluded.delivery, catalogue_class = excluded.catalogue_class, polarity = excluded.polarity,"
+        " may_remove = excluded.may_remove",
         [
             source.name,
             source.label,
@@ -52,6 +55,7 @@ def register(connection: psycopg.Connection, source: Source) -> None:
             source.ingest.delivery,
             item.catalogue_class if item else None,
             item.polarity if item else None,
+            source.ingest.may_remove,
         ],
     )
     table = sql.Identifier("raw", source.name)

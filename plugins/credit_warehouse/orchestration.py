@@ -8,7 +8,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Asset, Connection, get_current_context
+from airflow.sdk import (
+    Asset,
+    AssetOrTimeSchedule,
+    AssetWatcher,
+    Connection,
+    CronTriggerTimetable,
+    get_current_context,
+)
 from airflow.sdk.exceptions import (
     AirflowException,
     AirflowFailException,
@@ -18,14 +25,15 @@ from airflow.sdk.exceptions import (
 
 from credit_warehouse.build import BUSINESS_ZONE, open_build, run_build
 from credit_warehouse.db import connect
-from credit_warehouse.declarations import load_source, load_sources
-from credit_warehouse.export import export_build, pending_build
+from credit_warehouse.declarations import Source, load_source, load_sources
+from credit_warehouse.export import export_build, pending_build, removals
 from credit_warehouse.gates import check_batch
 from credit_warehouse.load import load_batch
 from credit_warehouse.receive import note, receive
 from credit_warehouse.refusal import Refused
 from credit_warehouse.report import write_report
-from credit_warehouse.transports.delivery import Endpoint
+from credit_warehouse.transports.delivery import Endpoint, service_endpoint
+from credit_warehouse.watch import NewsTrigger
 
 MARTS = Asset("marts")
 
@@ -33,6 +41,16 @@ MARTS = Asset("marts")
 def raw_asset(source: str) -> Asset:
     """The asset that says new accepted rows of a source lie in ``raw``."""
     return Asset(f"raw.{source}")
+
+
+def ingest_schedule(source: Source) -> Any:
+    """The declared cron, and for a watched service its news."""
+    cron = CronTriggerTimetable(source.ingest.schedule, timezone=str(BUSINESS_ZONE))
+    seconds = source.ingest.transport.watch_seconds
+    if seconds is None:
+        return cron
+    watcher = AssetWatcher(name=f"news.{source.name}", trigger=NewsTrigger(source.name, seconds))
+    return AssetOrTimeSchedule(timetable=cron, assets=[Asset(f"news.{source.name}", watchers=[watcher])])
 
 
 def business_date(context: Any) -> date:
@@ -113,6 +131,13 @@ def export_products() -> None:
         raise AirflowException(f"additions held back, removals sent: {rules}")
 
 
+def withdraw() -> None:
+    """One pass of the removal lane. It needs no build, and no gate or source stops it."""
+    done = removals.run(business_date(get_current_context()))
+    if not done.found and not done.feeds:
+        raise AirflowSkipException("nobody has to leave")
+
+
 def report_quality() -> str:
     """Write the quality report; returns its file name."""
     return write_report().name
@@ -124,18 +149,10 @@ def _endpoint(source: Any) -> Endpoint | None:
     if found is None:
         return None
     if source.ingest.transport.kind == "http":
-        return Endpoint(_service_url(found), found.password)
+        return service_endpoint(found)
     if source.ingest.transport.kind == "sftp":
         return Endpoint(f"sftp://{found.host}")  # the hook reads the rest, and the keys, from the connection itself
     return Endpoint(found.get_uri().replace("postgres://", "postgresql://", 1))
-
-
-def _service_url(found: Any) -> str:
-    """Address of a service, in the two ways Airflow writes ``https``: as schema and as type of the connection."""
-    if "://" in (found.host or ""):
-        return str(found.host)
-    scheme = found.schema or ("https" if found.conn_type == "https" else "http")
-    return f"{scheme}://{found.host}" + (f":{found.port}" if found.port else "")
 
 
 def _connection(name: str) -> Any:

@@ -10,11 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from psycopg import sql
+
 from credit_warehouse.db import connect, dsn_parts, session_options
 from credit_warehouse.declarations import load_sources
 from credit_warehouse.settings import settings
 
-BUILD = ["build", "--exclude", "resource_type:seed", "resource_type:function", "resource_type:unit_test"]
+VALUES = "path:functions/*.sql"
+REMOVALS = "path:functions/removals"
+BUILD = ["build", "--exclude", "resource_type:seed", VALUES, REMOVALS, "resource_type:unit_test"]
 
 
 class TransformFailed(RuntimeError):
@@ -39,7 +43,8 @@ def dbt_environment() -> dict[str, str]:
             f"{source.name}:{source.ingest.delivery}:{'item' if source.ingest.item else 'relation'}"
             for source in load_sources()
         ),
-        "PGOPTIONS": session_options(),
+        # Functions of the removal lane read tables that the first build makes.
+        "PGOPTIONS": f"{session_options()} -c check_function_bodies=off",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
     }
@@ -66,19 +71,23 @@ def run_dbt(command: list[str]) -> list[dict[str, Any]]:
 
     dbt keeps global state: one invocation per process at a time.
     """
+    return [_node(result) for result in getattr(_invoke(command), "results", [])]
+
+
+def _invoke(command: list[str]) -> Any:
     with _environment(dbt_environment()):
         from dbt.cli.main import dbtRunner  # importing dbt takes a second that other tasks need not spend
 
         outcome = dbtRunner().invoke([*command, *dbt_arguments()])
-    nodes = [_node(result) for result in getattr(outcome.result, "results", [])]
     if not outcome.success:
+        nodes = [_node(result) for result in getattr(outcome.result, "results", [])]
         bad = [f"{node['unique_id']}: {node['message']}" for node in nodes if node["status"] in ("error", "fail")]
         raise TransformFailed(
             f"dbt {' '.join(command)}: {'; '.join(bad) or outcome.exception}"
             f" (log: {settings().logs / 'dbt' / 'dbt.log'})",
             nodes,
         )
-    return nodes
+    return outcome.result
 
 
 def build_models(build_id: int, *, anew: bool = False) -> int:
@@ -105,7 +114,7 @@ def _keep(build_id: int, nodes: list[dict[str, Any]]) -> None:
 
 
 def prepare_database() -> bool:
-    """Create functions and load seeds unless this version of them is in place; whether anything was done."""
+    """Load seeds, create functions and the removal lane's views unless this version is in place; whether it was not."""
     version = _rules_sha256()
     with connect() as connection:
         newest = connection.execute(
@@ -113,23 +122,35 @@ def prepare_database() -> bool:
         ).fetchone()
         if newest == (version,):
             return False
-        run_dbt(["build", "--select", "resource_type:seed", "resource_type:function", "path:models/audit"])
+        # Made anew: dbt fills an older table as it stands, and a seed may have got a column since.
+        run_dbt(["build", "--full-refresh", "--select", "resource_type:seed", VALUES, "path:models/audit"])
+        _make_readable()
+        run_dbt(["build", "--select", REMOVALS])
         connection.execute(
-            "insert into audit.preparation (project_sha256, products_rebuilt) values (%s, %s)",
+            "insert into audit.preparation (project_sha256, rebuilt) values (%s, %s)",
             [version, newest is None],
         )
     return True
 
 
-def rebuild_products() -> None:
-    """Build the product tables anew under the current rules, inside a running build."""
-    run_dbt(["run", "--full-refresh", "--select", "path:models/exports"])
+def _make_readable() -> None:
+    """Every staging model as a view ``staging.reading_<source>`` over the batches that a session names.
+
+    One definition for the build, which stores what it reads, and for the removal lane, which cannot wait for it.
+    """
+    compiled = _invoke(["compile", "--select", "path:models/staging", "--exclude", "resource_type:test"]).results
+    with connect() as connection:
+        for result in compiled:
+            view = sql.Identifier("staging", result.node.name.replace("stg_", "reading_", 1))
+            connection.execute(sql.SQL("drop view if exists {}").format(view))
+            connection.execute(sql.SQL("create view {} as ").format(view) + sql.SQL(result.node.compiled_code))
 
 
 def _rules_sha256() -> str:
     digest = hashlib.sha256()
-    for path in sorted([*dbt_project().glob("seeds/*"), *dbt_project().glob("functions/*")]):
-        digest.update(path.name.encode() + path.read_bytes())
+    for folder in ("seeds", "functions", "macros", "models"):
+        for path in sorted(path for path in (dbt_project() / folder).rglob("*") if path.is_file()):
+            digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
 

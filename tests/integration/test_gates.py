@@ -151,6 +151,10 @@ SPOILT_DIRECTIVE = {
     "DIRECTIVE_EFFECT": "update exports.punishment_directive set effect_type = 'BLOCK' where effect_type = 'REFERENCE'",
     "DIRECTIVE_OWN_MEASURE": "update exports.punishment_directive set department_code = 'ly'"
     " where department_code = 'mz'",
+    "DIRECTIVE_COURT_ORDER": "update exports.punishment_directive set measure_code = 'QDSB-7-1'"
+    " where measure_code = 'QDSB-6-2'",
+    "DIRECTIVE_SERVED": "update exports.punishment_directive set measure_code = 'JZ-16-1'"
+    " where measure_code = 'QDSB-6-3'",
     "DIRECTIVE_IN_FORCE": "update exports.punishment_directive set subject_id = 'someone else'",
     "DIRECTIVE_TIER": "update exports.punishment_directive set identity_tier = 'T2' where department_code = 'mz'",
     "DIRECTIVE_ONCE": "update exports.punishment_directive set directive_id = 'same' where ctid in"

@@ -135,10 +135,10 @@ class TestBusyDay:
         # The owner and the debtor; the taxpayer with the wrong check digit is nobody.
         assert found["subjects"] == "2"
         assert found["published"] == "1"
-        # Listing 1 alone: every measure for persons, each with all its departments.
+        # Listing 1 alone: every measure of the place for persons without a court's order, with all its departments.
         measured = busy_day.rows(
             "select count(*) from core.measure_department join core.measure using (measure_code)"
-            " where applies_to_person"
+            " where applies_to_person and not needs_court_order and jurisdiction = '370203'"
         )[0][0]
         assert found["directives"] == f"{measured:,}"
         assert found["removed"] == "0"
@@ -356,7 +356,7 @@ class TestFresh:
         assert "2026年3月2日" in page
 
     def test_without_rule_seeds(self, warehouse):
-        warehouse.execute("drop table core.reject_rule, core.exclusion_reason, core.measure_department cascade")
+        warehouse.execute("drop table core.reject_rule, core.exclusion_reason, core.department cascade")
         warehouse.execute(
             "insert into audit.batch (source, file_name, sha256, bytes, mode, business_date, status, rows_in,"
             " rows_loaded, rows_rejected)"

@@ -68,7 +68,9 @@ def played(shared_warehouse, tmp_path_factory: pytest.TempPathFactory) -> Played
         assert build
         found.held += export_build(build).values()
         found.differences[day] = oracle.differences(shared_warehouse.rows, found.truth, str(day), found.key)
-        found.objections[day] = dict(shared_warehouse.rows("select objection_id, status from core.objection"))
+        found.objections[day] = dict(
+            shared_warehouse.rows("select objection_id, status from core.objection where recorded_to = 'infinity'")
+        )
     return found
 
 

@@ -1,5 +1,6 @@
 {# Items whose place in marts and exports may differ after this build: new messages, terms that ended since the last
-   build, and items of persons for whom a new name turned up. #}
+   build, items of persons for whom a new name turned up, what is contested or was repaired, and listings when the
+   first or last day of a rule has come. #}
 {{ config(materialized='table', indexes=[{'columns': ['item_id'], 'unique': true}]) }}
 
 select item_id from {{ ref('touched_item') }}
@@ -19,3 +20,35 @@ inner join {{ ref('credit_item') }} as item on names.subject_id = item.subject_i
 where names.first_build_id > coalesce(
     (select max(build_id) from {{ source('audit', 'build') }} where status = 'succeeded'), 0
 )
+union
+select item_id
+from {{ ref('contested_item') }}
+where _build_id = {{ current_build() }}
+union
+select item.item_id
+from {{ ref('stg_credit_repairs') }} as repair
+inner join {{ ref('credit_item') }} as item on repair.subject_id = item.subject_id and item.recorded_to = 'infinity'
+where repair.reject_rule is null and repair._batch_id in ({{ batches('credit_repairs', transient=true) }})
+union
+select item.item_id
+from {{ ref('credit_item') }} as item
+where
+    item.recorded_to = 'infinity'
+    and item.source = 'court_defaulters'
+    and exists (
+        select
+        from (
+            {%- for seed in ['measure', 'department', 'served_jurisdiction', 'exclusion_reason', 'publication_policy'] %}
+            select rule.valid_from, rule.valid_to from {{ ref(seed) }} as rule
+            {%- if not loop.last %}
+            union all
+            {%- endif %}
+            {%- endfor %}
+        ) as rule
+        cross join lateral (values (rule.valid_from), (rule.valid_to)) as turn (day)
+        where
+            turn.day > (select max(business_date) from {{ source('audit', 'build') }} where status = 'succeeded')
+            and turn.day <= (
+                select business_date from {{ source('audit', 'build') }} where build_id = {{ current_build() }}
+            )
+    )

@@ -1,19 +1,21 @@
 {# Every way a subject was named in the batches of this build; rebuilt each time, so it stays as small as the day. #}
 {{ config(materialized='table') }}
 
-{%- for source in declared_sources() %}
+{%- for declared in declared_sources() %}
 select
-    '{{ source.name }}' as source,
+    '{{ declared.name }}' as source,
     stg.subject_id,
     stg.subject_kind,
     stg.subject_name,
     stg.name_key,
     stg.identifier_verdict,
     stg.identifier_shown,
-    stg.effective_at
-from {{ ref('stg_' ~ source.name) }} as stg
+    stg.effective_at,
+    batch.received_at as recorded_at
+from {{ ref('stg_' ~ declared.name) }} as stg
+inner join {{ source('audit', 'batch') }} as batch on stg._batch_id = batch.batch_id
 where
     stg.reject_rule is null
-    and stg._batch_id in ({{ batches(source.name, transient=true) }})
+    and stg._batch_id in ({{ batches(declared.name, transient=true) }})
 {{ 'union all' if not loop.last }}
 {%- endfor %}

@@ -13,12 +13,13 @@ with said as (
         subject_name,
         effective_at as first_said_at,
         effective_at as last_said_at,
+        recorded_at,
         {{ current_build() }} as first_build_id
     from {{ ref('mention') }}
     where subject_id is not null and name_key is not null
     {%- if is_incremental() %}
     union all
-    select subject_id, name_key, subject_name, first_said_at, last_said_at, first_build_id
+    select subject_id, name_key, subject_name, first_said_at, last_said_at, recorded_at, first_build_id
     from {{ this }}
     where subject_id in (select subject_id from {{ ref('mention') }})
     {%- endif %}
@@ -30,6 +31,7 @@ select
     (array_agg(subject_name order by last_said_at desc, subject_name))[1] as subject_name,
     min(first_said_at) as first_said_at,
     max(last_said_at) as last_said_at,
+    min(recorded_at) as recorded_at,
     min(first_build_id) as first_build_id
 from said
 group by subject_id, name_key

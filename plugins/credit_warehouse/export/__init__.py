@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from credit_warehouse.db import connect
-from credit_warehouse.export import feed
+from credit_warehouse.export import feed, removals
 from credit_warehouse.export.products import PRODUCTS
 from credit_warehouse.gates import Checked, check_product
 
@@ -24,6 +24,11 @@ def export_build(build_id: int) -> dict[str, list[Checked]]:
     Removals leave in any case: a product whose gate is red sends its tombstones and nothing else.
     """
     held: dict[str, list[Checked]] = {}
+    with connect() as connection:
+        day = connection.execute("select business_date from audit.build where build_id = %s", [build_id]).fetchone()
+    assert day, f"build {build_id} does not exist"
+    # Whoever was taken back since the build began is not shown for the minutes until the next one.
+    removals.screen(day[0])
     for product in PRODUCTS:
         stopped = check_product(product.name, build_id)
         feed.write(product, build_id, additions=not stopped)
@@ -31,6 +36,7 @@ def export_build(build_id: int) -> dict[str, list[Checked]]:
             held[product.name] = stopped
     if not held:
         with connect() as connection:
+            connection.execute("delete from exports.unsent_item where build_id <= %s", [build_id])
             connection.execute(
                 "update audit.build set exported_at = clock_timestamp()"
                 " where build_id <= %s and status = 'succeeded' and exported_at is null",

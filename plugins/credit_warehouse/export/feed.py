@@ -1,7 +1,8 @@
-"""Feeds: numbered folders with what changed (delta), what holds now (full) and a manifest that chains them.
+"""Feeds: numbered folders with what changed (delta), once a day what holds now (full), and a manifest that chains them.
 
 Crash-safe: files are written under a draft name, the ledger commits, then the folder gets its name; a folder that
-lost its name to a crash gets it back at the next start. A sequence number is never used for two contents.
+lost its name to a crash gets it back at the next start. A sequence number is never used for two contents. A feed is
+written by one at a time, in a transaction of its own, so that a removal waits for one feed at most.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import hashlib
 import json
 import os
 import shutil
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,12 @@ import psycopg
 from psycopg import sql
 
 from credit_warehouse.db import connect
-from credit_warehouse.export.products import Product
+from credit_warehouse.export.products import PRODUCTS, Product
 from credit_warehouse.settings import settings
 
 LOCK = 4_207_003
 FORMAT = "credit-warehouse-feed/1"
+ALL, REMOVALS_ONLY = "all", "removals_only"
 
 
 def write(product: Product, build_id: int, *, additions: bool) -> list[str]:
@@ -32,66 +36,141 @@ def write(product: Product, build_id: int, *, additions: bool) -> list[str]:
     With ``additions=False`` only removals are applied.
     """
     with connect() as connection:
-        connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
-        _finish_interrupted(connection)
         row = connection.execute("select business_date from audit.build where build_id = %s", [build_id]).fetchone()
         assert row, f"build {build_id} does not exist"
-        _compute_changes(connection, product, additions)
+        _compute_candidates(connection, product)
         feeds = [
             name
             for (name,) in connection.execute(
-                "select feed from change union select feed from audit.export_ledger where product = %s"
-                " union select feed from candidate order by 1",
+                "select feed from audit.export_ledger where product = %s union select feed from candidate order by 1",
                 [product.name],
             )
         ]
-        drafts = [_write_feed(connection, product, name, build_id, row[0], additions) for name in feeds]
-        connection.execute("drop table change, candidate")
         connection.commit()
-        for draft, final in drafts:
-            os.replace(draft, final)
-            _point_latest(final)
+        for feed in feeds:
+            with _turn(connection, feed):
+                _compute_changes(connection, product, feed, build_id, additions)
+                _send(connection, product, feed, build_id, row[0], ALL if additions else REMOVALS_ONLY)
+        connection.execute("drop table candidate")
     return feeds
 
 
-def _compute_changes(connection: psycopg.Connection, product: Product, additions: bool) -> None:
+def withdraw(removal_ids: list[int], day: date) -> list[str]:
+    """Send the tombstones of these rows of ``exports.removal`` to every feed that holds their items.
+
+    Returns the feeds written. Needs no build and no gate.
+    """
+    written: list[str] = []
+    with connect() as connection:
+        build = connection.execute("select max(build_id) from audit.export_ledger").fetchone()
+        assert build
+        for product in PRODUCTS:
+            held = connection.execute(
+                sql.SQL(
+                    "select distinct entry.feed from exports.removal removal"
+                    " join core.exclusion_reason known on known.reason = removal.reason and known.{barred_by}"
+                    " join exports.feed_entry entry on entry.item_id = removal.item_id"
+                    " where removal.removal_id = any(%s)"
+                    " and entry.feed in (select feed from audit.export_ledger where product = %s) order by 1"
+                ).format(barred_by=sql.Identifier(product.barred_by)),
+                [removal_ids, product.name],
+            ).fetchall()
+            for (feed,) in held:
+                with _turn(connection, feed):
+                    connection.execute(
+                        sql.SQL(
+                            "create temp table change on commit drop as"
+                            " select entry.feed, entry.entry_id, entry.item_id, null as content_hash, null as body,"
+                            " 'REMOVE' as op,"
+                            " string_agg(distinct removal.reason, '|' order by removal.reason) as reason"
+                            " from exports.removal removal"
+                            " join core.exclusion_reason known"
+                            " on known.reason = removal.reason and known.{barred_by}"
+                            " join exports.feed_entry entry"
+                            " on entry.item_id = removal.item_id and entry.feed = {feed}"
+                            " where removal.removal_id = any({ids}) group by entry.feed, entry.entry_id, entry.item_id"
+                        ).format(
+                            barred_by=sql.Identifier(product.barred_by),
+                            feed=sql.Literal(feed),
+                            ids=sql.Literal(removal_ids),
+                        )
+                    )
+                    _send(connection, product, feed, build[0], day, REMOVALS_ONLY)
+                written.append(feed)
+    return written
+
+
+@contextmanager
+def _turn(connection: psycopg.Connection, feed: str) -> Iterator[None]:
+    """One writer a feed, from the first look at what its recipient holds until its folder has its name."""
+    connection.execute("select pg_advisory_lock(%s, hashtext(%s))", [LOCK, feed])
+    connection.commit()
+    try:
+        _finish_interrupted(connection, feed)
+        yield
+    finally:
+        connection.rollback()
+        connection.execute("select pg_advisory_unlock(%s, hashtext(%s))", [LOCK, feed])
+        connection.commit()
+
+
+def _compute_candidates(connection: psycopg.Connection, product: Product) -> None:
+    """What the product says now of the items that changed since the last complete export."""
     connection.execute(
         sql.SQL(
-            "create temp table candidate on commit drop as select {feed} as feed, {entry_id} as entry_id, item_id,"
+            "create temp table candidate as select {feed} as feed, {entry_id} as entry_id, item_id,"
             " md5(to_jsonb(p)::text) as content_hash, row_to_json(p)::text as body from exports.{table} p"
+            " where item_id in (select item_id from exports.unsent_item)"
         ).format(feed=sql.SQL(product.feed), entry_id=sql.SQL(product.entry_id), table=sql.Identifier(product.name))
     )
+    connection.execute("create index on candidate (feed)")
     connection.execute("analyze candidate")
-    # With a red gate the candidates are not trusted: only an explicit reason against a listing removes it.
+
+
+def _compute_changes(
+    connection: psycopg.Connection, product: Product, feed: str, build_id: int, additions: bool
+) -> None:
+    # With a red gate the candidates are not trusted: only an explicit reason against a listing or its rule removes it.
     gone = (
         sql.SQL("c.entry_id is null")
         if additions
-        else sql.SQL("decision.{bars} is not null").format(bars=sql.Identifier(product.bars))
+        else sql.SQL("(decision.{reasons} is not null or {ended})").format(
+            reasons=sql.Identifier(product.reasons), ended=sql.SQL(product.ended)
+        )
     )
     connection.execute(
         sql.SQL(
             "create temp table change on commit drop as"
-            " select coalesce(c.feed, e.feed) as feed, coalesce(c.entry_id, e.entry_id) as entry_id,"
+            " select {feed} as feed, coalesce(c.entry_id, e.entry_id) as entry_id,"
             " coalesce(c.item_id, e.item_id) as item_id, c.content_hash, c.body,"
             " case when {gone} then 'REMOVE' when e.entry_id is null then 'ADD' else 'UPDATE' end as op,"
-            " coalesce(decision.{bars}, 'NO_LONGER_APPLIES') as reason"
-            " from candidate c full join (select * from exports.feed_entry where feed in"
-            " (select feed from audit.export_ledger where product = {product})) e using (feed, entry_id)"
+            " coalesce(decision.{reasons}, 'NO_LONGER_APPLIES') as reason"
+            # What the removal lane knows and this build does not know yet does not come back.
+            " from (select * from candidate where feed = {feed} and not exists (select from exports.removal removal"
+            " join core.exclusion_reason known on known.reason = removal.reason and known.{barred_by}"
+            " join audit.build build on build.build_id = {build_id}"
+            " left join audit.batch batch on batch.batch_id = removal.batch_id"
+            " where removal.item_id = candidate.item_id and case when removal.batch_id is null"
+            " then removal.effective_at::date > build.business_date"
+            " else coalesce(batch.build_id > build.build_id, true) end)) c"
+            " full join (select * from exports.feed_entry where feed = {feed}"
+            " and item_id in (select item_id from exports.unsent_item)) e using (entry_id)"
             " left join exports.listing_decision decision on decision.item_id = coalesce(c.item_id, e.item_id)"
             " where ({gone} and e.entry_id is not null)"
             " or ({additions} and c.entry_id is not null and e.content_hash is distinct from c.content_hash)"
         ).format(
             gone=gone,
-            bars=sql.Identifier(product.bars),
-            product=sql.Literal(product.name),
+            reasons=sql.Identifier(product.reasons),
+            barred_by=sql.Identifier(product.barred_by),
+            build_id=sql.Literal(build_id),
+            feed=sql.Literal(feed),
             additions=sql.Literal(additions),
         )
     )
 
 
-def _write_feed(
-    connection: psycopg.Connection, product: Product, feed: str, build_id: int, day: Any, additions: bool
-) -> tuple[Path, Path]:
+def _send(connection: psycopg.Connection, product: Product, feed: str, build_id: int, day: date, scope: str) -> None:
+    """Write the next sequence of a feed from the table ``change``, enter it in the ledger, and give it its name."""
     last = connection.execute(
         "select sequence, manifest_sha256 from audit.export_ledger where feed = %s order by sequence desc limit 1",
         [feed],
@@ -108,26 +187,35 @@ def _write_feed(
         " 'entry', body::json)::text from change where feed = %s order by op desc, entry_id",
         feed,
     )
-    full = _dump(
-        connection, draft / "full.jsonl", "select body from exports.feed_entry where feed = %s order by entry_id", feed
+    full = (
+        _dump(
+            connection,
+            draft / "full.jsonl",
+            "select body from exports.feed_entry where feed = %s order by entry_id",
+            feed,
+        )
+        if scope == ALL
+        else None
     )
     found = connection.execute("select op, count(*) from change where feed = %s group by op", [feed]).fetchall()
     counts: dict[str, int] = dict(found)
-    manifest = {
+    total = connection.execute("select count(*) from exports.feed_entry where feed = %s", [feed]).fetchone()
+    assert total
+    manifest: dict[str, Any] = {
         "format": FORMAT,
         "feed": feed,
         "product": product.name,
         "label": product.label,
         "sequence": sequence,
         "business_date": day.isoformat(),
-        "scope": "all" if additions else "removals_only",
+        "scope": scope,
         "counts": {
             "added": counts.get("ADD", 0),
             "updated": counts.get("UPDATE", 0),
             "removed": counts.get("REMOVE", 0),
-            "total": full["rows"],
+            "total": total[0],
         },
-        "files": [delta, full],
+        "files": [delta, full] if full else [delta],
         "previous_manifest_sha256": previous,
         "produced_at": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
@@ -137,10 +225,12 @@ def _write_feed(
         "insert into audit.export_ledger (feed, sequence, product, business_date, build_id, scope, added, updated,"
         " removed, total, delta_sha256, full_sha256, manifest_sha256, previous_manifest_sha256)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [feed, sequence, product.name, day, build_id, manifest["scope"], *manifest["counts"].values(),
-         delta["sha256"], full["sha256"], hashlib.sha256(text.encode()).hexdigest(), previous],
+        [feed, sequence, product.name, day, build_id, scope, *manifest["counts"].values(),
+         delta["sha256"], full and full["sha256"], hashlib.sha256(text.encode()).hexdigest(), previous],
     )  # fmt: skip
-    return draft, final
+    connection.commit()
+    os.replace(draft, final)
+    _point_latest(final)
 
 
 def _apply(connection: psycopg.Connection, feed: str, sequence: int) -> None:
@@ -150,8 +240,8 @@ def _apply(connection: psycopg.Connection, feed: str, sequence: int) -> None:
         [feed],
     )
     connection.execute(
-        "insert into exports.feed_tombstone (feed, entry_id, sequence, reason)"
-        " select feed, entry_id, %s, reason from change where feed = %s and op = 'REMOVE'",
+        "insert into exports.feed_tombstone (feed, entry_id, item_id, sequence, reason)"
+        " select feed, entry_id, item_id, %s, reason from change where feed = %s and op = 'REMOVE'",
         [sequence, feed],
     )
     connection.execute(
@@ -191,12 +281,11 @@ def _paths(feed: str, sequence: int) -> tuple[Path, Path]:
     return folder / f".{sequence:08d}.draft", folder / f"{sequence:08d}"
 
 
-def _finish_interrupted(connection: psycopg.Connection) -> None:
-    """Name the folders whose ledger row was committed before a crash."""
-    for feed, sequence in connection.execute(
-        "select distinct on (feed) feed, sequence from audit.export_ledger order by feed, sequence desc"
-    ).fetchall():
-        draft, final = _paths(feed, sequence)
+def _finish_interrupted(connection: psycopg.Connection, feed: str) -> None:
+    """Name the folder whose ledger row was committed before a crash."""
+    row = connection.execute("select max(sequence) from audit.export_ledger where feed = %s", [feed]).fetchone()
+    if row and row[0]:
+        draft, final = _paths(feed, row[0])
         if draft.exists() and not final.exists():
             os.replace(draft, final)
             _point_latest(final)

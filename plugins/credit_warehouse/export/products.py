@@ -1,4 +1,4 @@
-"""The two products and how their tables map to feeds."""
+"""The products and how their tables map to feeds."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ class Product:
     """SQL expression: name of the feed, which is also its folder."""
     entry_id: LiteralString
     """SQL expression: identifier of a row within the feed."""
-    bars: LiteralString
+    reasons: LiteralString
     """Column of exports.listing_decision that names why a listing is kept out of this product."""
+    barred_by: LiteralString
+    """Column of core.exclusion_reason that says whether a reason keeps a listing out of this product."""
+    ended: LiteralString
+    """SQL condition: the rule behind the held entry ``e`` has ended, whatever the listing."""
 
 
 PRODUCTS = (
@@ -26,13 +30,27 @@ PRODUCTS = (
         label="曝光清单",
         feed="'exposure'",
         entry_id="item_id",
-        bars="exposure_reasons",
+        reasons="exposure_reasons",
+        barred_by="bars_exposure",
+        ended="false",
+    ),
+    Product(
+        name="restricted_notice",
+        label="单位通报（不宜公开）",
+        feed="'restricted-notice'",
+        entry_id="item_id",
+        reasons="notice_reasons",
+        barred_by="bars_notice",
+        ended="false",
     ),
     Product(
         name="punishment_directive",
         label="联合惩戒指令",
         feed="'punishment-' || department_code",
         entry_id="directive_id",
-        bars="directive_reasons",
+        reasons="directive_reasons",
+        barred_by="bars_directive",
+        ended="e.body::json ->> 'measure_code' in"
+        " (select measure_code from exports.measure_decision where directive_reasons is not null)",
     ),
 )

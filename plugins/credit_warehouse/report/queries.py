@@ -627,7 +627,7 @@ class Reader:
             where age = 1
             order by product, numbered.feed
             """
-            ).format(departments=self._or_empty("core.measure_department", "department_code", "department")),
+            ).format(departments=self._or_empty("core.department", "department_code", "department")),
             history=FEED_HISTORY,
         )
 
@@ -697,7 +697,7 @@ class Reader:
                 ),
                 bars=sql.SQL(" ").join(
                     sql.SQL("when {name} then decision.{bars}").format(
-                        name=sql.Literal(product.name), bars=sql.Identifier(product.bars)
+                        name=sql.Literal(product.name), bars=sql.Identifier(product.reasons)
                     )
                     for product in known
                 ),

@@ -48,3 +48,12 @@ class Endpoint:
 
     url: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
+
+
+def service_endpoint(connection: Any) -> Endpoint:
+    """Address of a service, in the two ways Airflow writes ``https``: as schema and as type of the connection."""
+    if "://" in (connection.host or ""):
+        return Endpoint(str(connection.host), connection.password)
+    scheme = connection.schema or ("https" if connection.conn_type == "https" else "http")
+    port = f":{connection.port}" if connection.port else ""
+    return Endpoint(f"{scheme}://{connection.host}{port}", connection.password)

@@ -98,6 +98,27 @@ def collect(source: Source, endpoint: Endpoint, business_date: date, folder: Pat
     )
 
 
+class Unanswered(Exception):
+    """The service gave no usable answer to a question that is asked again soon."""
+
+
+def count(source: Source, endpoint: Endpoint, business_date: date) -> int | None:
+    """How many rows the provider has for a day; None for a day without data. One request, no patience.
+
+    Raises Unanswered.
+    """
+    headers = {"Authorization": f"Bearer {endpoint.token}"} if endpoint.token else {}
+    parameters = {"business_date": business_date.isoformat(), "page": 1, "size": 1}
+    try:
+        with httpx.Client(
+            base_url=endpoint.url, headers=headers, timeout=settings().provider_timeout_seconds, trust_env=False
+        ) as client:
+            answer = _ask(client, f"/v1/{source.name}", parameters, source.ingest.transport.connection)
+    except (httpx.TransportError, Refused, _Busy, _Broken) as error:
+        raise Unanswered(type(error).__name__) from None
+    return answer.total if answer else None
+
+
 def _fill(client: httpx.Client, source: Source, business_date: date, shelf: Shelf) -> bool:
     """Fetch the pages the shelf lacks; False when the provider has nothing for the day."""
     connection = source.ingest.transport.connection

@@ -96,6 +96,35 @@ judged as (
                     end
         end as id_sex
     from typed
+),
+
+-- The decision is not later than its publication, so a term counted from the latter is the longest possible (R2).
+dated as (
+    select
+        judged.*,
+        coalesce(judged.decided_on, judged.published_on) as listed_on,
+        {{ rule_parameter('ADULT_AGE') }} as adult_age,
+        term.rule_version,
+        term.base_months,
+        -- More months than the law allows are not believed: a harm is never prolonged by a slip of the pen. Where the
+        -- court states no term, it is longer than the base only for what may be extended.
+        least(
+            coalesce(judged.term_months, case when term.may_extend then term.longest_months else term.base_months end),
+            term.longest_months
+        ) as months_at_most
+    from judged
+    left join lateral (
+        select
+            max(rule.rule_version) as rule_version,
+            max(rule.base_months) as base_months,
+            max(rule.longest_months) as longest_months,
+            count(*) > 1 or bool_or(rule.extends_alone) as may_extend
+        from {{ ref('listing_term') }} as rule
+        where
+            rule.conduct_code = any(judged.conduct_codes)
+            and rule.valid_from <= coalesce(judged.decided_on, judged.published_on)
+            and (rule.valid_to is null or rule.valid_to > coalesce(judged.decided_on, judged.published_on))
+    ) as term on true
 )
 
 select
@@ -111,8 +140,8 @@ select
     null::numeric as amount_yuan,
     null::text as item_polarity,
     court_name as authority,
-    coalesce(decided_on, published_on) as valid_from,
-    (coalesce(decided_on, published_on) + make_interval(months => term_months))::date as valid_to,
+    listed_on as valid_from,
+    (listed_on + make_interval(months => months_at_most))::date as valid_to,
     md5(
         row(
             item_action, delete_reason, subject_name, subject_kind, identifier, case_code, court_name, basis_document,
@@ -140,13 +169,24 @@ select
     -- Born on: the stricter of document and message, so that a minor is found by either (R5).
     greatest(id_birth_date, birth_date) as birth_date,
     performance,
+    coalesce(performance ~ '^全部(已)?履行', false) as is_performed,
     conduct_codes,
     filed_on,
     published_on,
     decided_on,
+    listed_on,
     term_months,
+    rule_version,
+    case when base_months is null and term_months is null then 'NONE' else 'FIXED' end as term_class,
+    (listed_on + make_interval(months => least(coalesce(term_months, base_months), months_at_most)))::date
+        as expiry_min,
     delete_reason,
     publicity,
     notify_unit,
+    -- No adult on the day of listing by document, by birth date or by the age that was sent (R5).
+    subject_kind = 'person' and (
+        coalesce(greatest(id_birth_date, birth_date) > (listed_on - make_interval(years => adult_age))::date, false)
+        or coalesce(age < adult_age, false)
+    ) as is_minor,
     coalesce(id_birth_date <> birth_date, false) or coalesce(id_sex <> sex, false) as contradicts_document
-from judged
+from dated

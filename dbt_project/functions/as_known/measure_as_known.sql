@@ -1,0 +1,2 @@
+-- depends_on: {{ ref('measure_decision') }}
+{{ measure_decisions(day='day') }}

@@ -1,0 +1,42 @@
+-- Messages that end a listing, or after which it may no longer be shown as it is. A correction that changes who is meant
+-- takes the old words down at once; the build brings the new ones. What leaves by mistake of order comes back with it.
+with said as (
+    select * from staging.reading_court_defaulters where reject_rule is null
+)
+
+select
+    said.item_id,
+    tested.reason,
+    said.effective_at,
+    said._batch_id,
+    said._row_no,
+    said.delete_reason
+from said
+cross join lateral (
+    values
+    ('WITHDRAWN', said.item_action = 'D'),
+    ('REVOKED', said.item_action = 'R'),
+    ('EXPIRED', said.item_action in ('A', 'U') and said.valid_to <= day),
+    ('MINOR', said.item_action in ('A', 'U') and said.is_minor),
+    ('NOT_PUBLIC', said.item_action in ('A', 'U') and said.publicity = 'N'),
+    ('PERFORMED', said.item_action in ('A', 'U') and said.is_performed and {{ policy_is_on('MASK_ON_PERFORMANCE', 'day') }}),
+    ('IDENTITY_CONFLICT', said.item_action in ('A', 'U') and said.contradicts_document),
+    (
+        'CORRECTED',
+        said.item_action in ('A', 'U')
+        and exists (
+            select
+            from exports.feed_entry as entry
+            where
+                entry.item_id = said.item_id
+                and (
+                    entry.body::json ->> 'subject_name' is distinct from said.subject_name
+                    or entry.body::json ->> 'identifier_shown' is distinct from said.identifier_shown
+                    or entry.body::json ->> 'subject_id' <> said.subject_id
+                )
+        )
+    )
+) as tested (reason, applies)
+where
+    tested.applies
+    and (said.item_action in ('D', 'R') or exists (select from exports.feed_entry as entry where entry.item_id = said.item_id))

@@ -1,0 +1,220 @@
+{# Listings of the court as they were known at a moment and stand on a day. What may be asked of the past is what the
+   mart asks of today: macros/known.sql. Articles: 法释〔2013〕17号 (2017 revision). #}
+{% macro listing_state(day, known_at=none, changed_only=false) %}
+with items as (
+    select *
+    from {{ ref('credit_item') }} as item
+    where
+        item.source = 'court_defaulters'
+        and {{ held_at('item', known_at) }}
+        {%- if changed_only %}
+        and item.item_id in (select item_id from {{ ref('changed_item') }})
+        {%- endif %}
+),
+
+-- One document number under two names: a typing error or a reused number, and nobody may be named on it.
+name_conflicts as (
+    select names.subject_id
+    from {{ ref('subject_name') }} as names
+    inner join (select distinct subject_id from items where subject_kind = 'person') as concerned
+        on names.subject_id = concerned.subject_id
+    where {{ received_by('names.recorded_at', known_at) }}
+    group by names.subject_id
+    having count(*) > 1
+),
+
+objections as (
+    select
+        contested.item_id,
+        bool_or(objection.status = 'OPEN') as is_contested,
+        bool_or(objection.status = 'UPHELD' and objection.objection_kind in ('不应列入', '非本人') and compared.is_last_word)
+            as is_found_wrong,
+        bool_or(objection.status = 'UPHELD' and objection.objection_kind = '应删除未删除' and compared.is_last_word)
+            as is_found_overdue,
+        bool_or(objection.status = 'UPHELD' and objection.objection_kind = '信息不准' and compared.is_last_word)
+            as is_found_inaccurate
+    from items
+    inner join {{ ref('contested_item') }} as contested on items.item_id = contested.item_id
+    inner join {{ ref('objection') }} as objection on contested.objection_id = objection.objection_id
+    -- Only what the court said after the outcome outranks it: a new addition, or, where words were wrong, a correction.
+    cross join lateral (
+        select
+            objection.handled_at >= case objection.objection_kind
+                when '信息不准' then {{ last_said('items.item_id', ['A', 'U'], known_at) }}
+                else {{ last_said('items.item_id', ['A'], known_at) }}
+            end as is_last_word
+    ) as compared
+    where {{ held_at('objection', known_at) }}
+    group by contested.item_id
+),
+
+-- The decision names the repaired document and its subject; both must fit.
+repairs as (
+    select
+        items.item_id,
+        max(repair.repaired_on) as repaired_on
+    from items
+    inner join {{ ref('stg_credit_repairs') }} as repair on items.subject_id = repair.subject_id
+    inner join {{ source('audit', 'batch') }} as batch on repair._batch_id = batch.batch_id
+    inner join {{ ref('stg_court_defaulters') }} as content
+        on
+            items.content_batch_id = content._batch_id and items.content_row_no = content._row_no
+            and repair.repaired_document = content.case_number
+            and repair.repaired_on >= content.listed_on
+    where repair.reject_rule is null and {{ received_by('batch.received_at', known_at) }}
+    group by items.item_id
+),
+
+policy as (
+    select
+        {{ policy_is_on('MASK_ON_PERFORMANCE', day) }} as hides_performed,
+        {{ policy_is_on('REPAIR_HIDES_LISTING', day) }} as hides_repaired,
+        {{ policy_is_on('HOLD_ON_OBJECTION', day) }} as hides_contested
+),
+
+judged as (
+    select
+        items.*,
+        coalesce(content.listing_id, message.listing_id) as listing_id,
+        content.case_number,
+        content.court_name,
+        content.court_province,
+        content.basis_document,
+        content.basis_unit,
+        content.legal_representative,
+        content.sex,
+        content.age,
+        content.performance,
+        array_to_string(content.conduct_codes, ',') as conduct_codes,
+        content.filed_on,
+        content.published_on,
+        content.decided_on,
+        content.rule_version,
+        content.term_class,
+        content.expiry_min,
+        content.publicity,
+        content.notify_unit,
+        message.delete_reason,
+        coalesce(content.is_performed, false) as is_performed,
+        repairs.repaired_on is not null as is_repaired,
+        coalesce(content.is_minor, false) as is_minor,
+        coalesce(content.contradicts_document, false) or name_conflicts.subject_id is not null as has_identity_conflict,
+        coalesce(objections.is_contested, false) as is_contested,
+        coalesce(objections.is_found_wrong, false) as is_found_wrong,
+        coalesce(objections.is_found_overdue, false) as is_found_overdue,
+        coalesce(objections.is_found_inaccurate, false) as is_found_inaccurate
+    from items
+    left join {{ ref('stg_court_defaulters') }} as content
+        on items.content_batch_id = content._batch_id and items.content_row_no = content._row_no
+    left join {{ ref('stg_court_defaulters') }} as message
+        on items.status_batch_id = message._batch_id and items.status_row_no = message._row_no
+    left join name_conflicts on items.subject_id = name_conflicts.subject_id
+    left join objections on items.item_id = objections.item_id
+    left join repairs on items.item_id = repairs.item_id
+)
+
+select
+    judged.listing_id,
+    judged.item_id,
+    judged.subject_id,
+    judged.subject_kind,
+    judged.subject_name,
+    judged.identifier_shown,
+    judged.identifier_verdict,
+    judged.case_number,
+    judged.court_name,
+    judged.court_province,
+    judged.basis_document,
+    judged.basis_unit,
+    judged.legal_representative,
+    judged.sex,
+    judged.age,
+    judged.performance,
+    judged.conduct_codes,
+    judged.filed_on,
+    judged.published_on,
+    judged.decided_on,
+    case
+        when judged.status = 'REVOKED' or (judged.status = 'ACTIVE' and judged.is_found_wrong) then 'REVOKED'
+        when judged.status = 'DELETED' or judged.is_found_overdue then 'DELETED'
+        -- A term has ended on its last day.
+        when judged.valid_to <= {{ day }} then 'EXPIRED'
+        when
+            (judged.is_performed and policy.hides_performed) or (judged.is_repaired and policy.hides_repaired)
+            or (judged.is_contested and policy.hides_contested) or judged.is_found_inaccurate
+            then 'SUPPRESSED'
+        else 'ACTIVE'
+    end as status,
+    judged.delete_reason,
+    judged.valid_from,
+    judged.valid_to,
+    judged.rule_version,
+    judged.term_class,
+    judged.expiry_min,
+    judged.publicity,
+    judged.notify_unit,
+    judged.is_minor,
+    judged.has_identity_conflict,
+    judged.is_performed,
+    judged.is_repaired,
+    judged.is_contested,
+    judged.status = 'ACTIVE' and (judged.is_found_wrong or judged.is_found_overdue or judged.is_found_inaccurate)
+        as is_objection_upheld
+from judged
+cross join policy
+{% endmacro %}
+
+{# Every reason that keeps a listing out of a product; no reason means it may leave. #}
+{% macro listing_decisions(listings, day, changed_only=false) %}
+with listings as (
+    select *
+    from {{ listings }} as listing
+    {%- if changed_only %}
+    where listing.item_id in (select item_id from {{ ref('changed_item') }})
+    {%- endif %}
+),
+
+found as (
+    select
+        listings.item_id,
+        tested.reason
+    from listings
+    cross join lateral (
+        values
+        ('WITHDRAWN', listings.status = 'DELETED'),
+        ('REVOKED', listings.status = 'REVOKED'),
+        ('EXPIRED', listings.status = 'EXPIRED'),
+        ('MINOR', coalesce(listings.is_minor, false)),
+        ('NOT_PUBLIC', listings.publicity = 'N'),
+        ('PUBLICITY_UNSTATED', listings.publicity is null),
+        ('PERFORMED', coalesce(listings.is_performed, false) and {{ policy_is_on('MASK_ON_PERFORMANCE', day) }}),
+        ('REPAIRED', coalesce(listings.is_repaired, false) and {{ policy_is_on('REPAIR_HIDES_LISTING', day) }}),
+        ('CONTESTED', coalesce(listings.is_contested, false) and {{ policy_is_on('HOLD_ON_OBJECTION', day) }}),
+        ('OBJECTION_UPHELD', coalesce(listings.is_objection_upheld, false)),
+        ('NO_VALID_IDENTIFIER', listings.subject_id is null),
+        ('IDENTITY_CONFLICT', coalesce(listings.has_identity_conflict, false))
+    ) as tested (reason, applies)
+    where tested.applies
+),
+
+reasons as (
+    select
+        found.item_id,
+        string_agg(found.reason, '|' order by found.reason) filter (where known.bars_exposure) as exposure_reasons,
+        string_agg(found.reason, '|' order by found.reason) filter (where known.bars_directive) as directive_reasons,
+        string_agg(found.reason, '|' order by found.reason) filter (where known.bars_notice) as notice_reasons
+    from found
+    inner join {{ ref('exclusion_reason') }} as known on found.reason = known.reason
+    where {{ holds_on('known', day) }}
+    group by found.item_id
+)
+
+select
+    listings.item_id,
+    listings.listing_id,
+    reasons.exposure_reasons,
+    reasons.directive_reasons,
+    reasons.notice_reasons
+from listings
+left join reasons on listings.item_id = reasons.item_id
+{% endmacro %}

@@ -1,0 +1,79 @@
+{# What somebody has to ask the court about, one row per listing and question, on the day of the newest build. #}
+{{ config(materialized='view') }}
+
+with today as (
+    select max(business_date) as day from {{ source('audit', 'build') }} where status <> 'failed'
+),
+
+in_force as (
+    select
+        listing.*,
+        today.day,
+        item.status = 'ACTIVE' as is_listed_by_court
+    from {{ ref('defaulter_listing') }} as listing
+    inner join {{ ref('credit_item') }} as item on listing.item_id = item.item_id and item.recorded_to = 'infinity'
+    cross join today
+    where item.status = 'ACTIVE'
+),
+
+relisted as (
+    select
+        in_force.item_id,
+        max(earlier.valid_to) as deleted_on
+    from in_force
+    inner join {{ ref('defaulter_listing') }} as earlier
+        on
+            in_force.subject_id = earlier.subject_id
+            and in_force.case_number = earlier.case_number
+            and in_force.item_id <> earlier.item_id
+            and earlier.delete_reason = 'X3'
+            and earlier.valid_to <= in_force.valid_from
+            and in_force.valid_from
+            < (earlier.valid_to + make_interval(months => {{ rule_parameter('RELIST_MONTHS') }}))::date
+    group by in_force.item_id
+)
+
+select
+    in_force.item_id,
+    in_force.listing_id,
+    in_force.court_name,
+    found.alert,
+    found.alert_zh,
+    found.rule,
+    found.since
+from in_force
+left join relisted on in_force.item_id = relisted.item_id
+cross join lateral (
+    values
+    (
+        'TERM_OVER_MINIMUM', '基本期限届满后三个工作日仍在列，请法院确认', 'R12', in_force.expiry_min,
+        in_force.status in ('ACTIVE', 'SUPPRESSED')
+        and in_force.day > {{ function('due_date') }}(in_force.expiry_min, 3, 'working_day')
+    ),
+    (
+        'TERM_OVER_MAXIMUM', '最长期限届满后三个工作日法院仍未删除，已停止使用，升级处理', 'R12', in_force.valid_to,
+        in_force.day > {{ function('due_date') }}(in_force.valid_to, 3, 'working_day')
+    ),
+    (
+        'PERFORMED_AWAITS_COURT', '已全部履行，待法院删除', 'R12', null::date,
+        in_force.is_performed and in_force.status <> 'EXPIRED'
+    ),
+    ('REPAIRED_AWAITS_COURT', '已有修复决定，待法院确认', 'REPAIR', null, in_force.is_repaired),
+    ('MINOR_LISTED', '列入时未成年，报法院撤销', 'R5', in_force.valid_from, in_force.is_minor),
+    (
+        'IDENTITY_CONFLICT', '姓名、性别或出生日期与证件号码不一致，退回核实', 'PIPL8', null,
+        in_force.has_identity_conflict
+    ),
+    (
+        'UPHELD_NOT_CORRECTED', '异议成立，待法院纠正', 'R15', null, in_force.is_objection_upheld
+    ),
+    (
+        'NO_UNIT_TO_NOTIFY', '不宜公开而未说明通报单位', 'R9', null,
+        in_force.publicity = 'N' and in_force.notify_unit is null
+    ),
+    (
+        'RELISTED_TOO_SOON', '申请执行人申请删除后不满六个月再次列入，请法院确认', 'R13', relisted.deleted_on,
+        relisted.deleted_on is not null
+    )
+) as found (alert, alert_zh, rule, since, applies)
+where found.applies

@@ -1,0 +1,96 @@
+{# Every removal against its clock: asked of the ledgers as they stand, so that it needs no build. #}
+{{ config(materialized='view') }}
+
+with removals as (
+    select
+        removal.*,
+        due.clock_id,
+        due.due_on,
+        due.cause,
+        due.legal_basis
+    from {{ source('exports', 'removal') }} as removal
+    -- Where several clocks bind, the earliest counts; a local text is only heard where the national one is silent.
+    left join lateral (
+        select
+            clock.clock_id,
+            cause.cause,
+            clock.legal_basis || ' ' || clock.article as legal_basis,
+            {{ function('due_date') }}(removal.effective_at::date, clock.amount, clock.unit) as due_on
+        from {{ ref('removal_cause') }} as cause
+        inner join {{ ref('rule_clock') }} as clock
+            on
+                cause.clock_code = clock.clock_code
+                and clock.valid_from <= removal.effective_at::date
+                and (clock.valid_to is null or removal.effective_at::date < clock.valid_to)
+        where
+            case when removal.delete_reason is null
+                then removal.reason in (cause.exclusion_reason, cause.cause) else cause.cause = removal.delete_reason
+            end
+            and clock.amount is not null
+            and (
+                clock.jurisdiction = 'CN'
+                or clock.jurisdiction in (select place.jurisdiction from {{ ref('served_jurisdiction') }} as place)
+            )
+        order by due_on asc, clock.precedence asc, clock.clock_id asc
+        limit 1
+    ) as due on true
+),
+
+gone as (
+    select
+        removals.removal_id,
+        min(stone.removed_at) filter (where stone.feed = 'exposure') as gone_from_exposure_at,
+        max(stone.removed_at) filter (where stone.feed <> 'exposure') as gone_from_departments_at,
+        count(distinct stone.feed) as feeds_told
+    from removals
+    inner join {{ source('exports', 'feed_tombstone') }} as stone
+        on removals.item_id = stone.item_id and stone.removed_at >= removals.received_at
+    group by removals.removal_id
+),
+
+still as (
+    select
+        removals.removal_id,
+        count(*) as feeds_open
+    from removals
+    inner join {{ source('exports', 'feed_entry') }} as entry on removals.item_id = entry.item_id
+    inner join {{ source('audit', 'export_ledger') }} as sent on entry.feed = sent.feed and sent.sequence = 1
+    inner join {{ ref('exclusion_reason') }} as known
+        on
+            removals.reason = known.reason
+            and case sent.product
+                when 'exposure_publication' then known.bars_exposure
+                when 'restricted_notice' then known.bars_notice
+                else known.bars_directive
+            end
+    where removals.sent_at is null
+    group by removals.removal_id
+)
+
+select
+    removals.removal_id,
+    removals.item_id,
+    removals.reason,
+    removals.cause,
+    removals.source,
+    removals.effective_at,
+    removals.received_at,
+    removals.clock_id,
+    removals.legal_basis,
+    removals.due_on,
+    gone.gone_from_exposure_at,
+    gone.gone_from_departments_at,
+    coalesce(gone.feeds_told, 0) as feeds_told,
+    coalesce(still.feeds_open, 0) as feeds_open,
+    case
+        when coalesce(still.feeds_open, 0) > 0 then 'PENDING'
+        when coalesce(gone.feeds_told, 0) > 0 then 'GONE'
+        else 'NEVER_SENT'
+    end as state,
+    case
+        when coalesce(still.feeds_open, 0) > 0 then current_date > removals.due_on
+        else greatest(gone.gone_from_exposure_at, gone.gone_from_departments_at)::date > removals.due_on
+    end as is_late
+from removals
+left join gone on removals.removal_id = gone.removal_id
+left join still on removals.removal_id = still.removal_id
