@@ -11,7 +11,7 @@ import pytest
 from credit_warehouse.build import open_build
 from credit_warehouse.declarations import load_source
 from credit_warehouse.export import export_build, removals
-from providers import correction, csv_file, deletion, jsonl, listing, name, resident_id, revocation
+from providers import correction, csv_file, deletion, jsonl, listing, masked, name, resident_id, revocation
 
 COURT, OBJECTIONS, REPAIRS = "court_defaulters", "objections", "credit_repairs"
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4)
@@ -47,8 +47,10 @@ def objection(listing_id: str, kind: str, **changes: Any) -> dict[str, Any]:
 
 
 def repair(number: int, document: str) -> dict[str, Any]:
-    return {"jdwsh": f"修复{number}", "ztmc": name(number), "zjhm": resident_id(number), "xfsx": "失信", "wsh": document,
-            "xfrq": "2026-03-03", "xfjg": "示例市发展和改革委员会"}  # fmt: skip
+    return {
+        "jdwsh": f"修复{number}", "ztmc": name(number), "zjhm": resident_id(number), "xfsx": "失信",
+        "wsh": document, "xfrq": "2026-03-03", "xfjg": "示例市发展和改革委员会",
+    }  # fmt: skip
 
 
 def shown(warehouse: Any) -> set[str]:
@@ -162,8 +164,8 @@ def test_a_term_ends_without_a_message_and_without_a_build(warehouse: Any) -> No
 
 
 def test_a_corrected_listing_returns_with_the_corrected_words(published: Any) -> None:
-    accept(published, TUESDAY, COURT,
-           correction(listing("a6", 6), LATER, cardNum="330102" + "1985****0026", cardNumFull=resident_id(26)))  # fmt: skip
+    right = resident_id(26)
+    accept(published, TUESDAY, COURT, correction(listing("a6", 6), LATER, cardNum=masked(right), cardNumFull=right))
     removals.run(TUESDAY)
     assert "a6" not in shown(published) | directed(published)
     export_build(published.build(TUESDAY))
