@@ -19,7 +19,7 @@
     {%- for entry in env_var('DBT_WAREHOUSE_SOURCES').split(',') -%}
         {%- set parts = entry.split(':') -%}
         {%- if parts[2] == 'item' or not only_items -%}
-            {%- do found.append({'name': parts[0], 'delivery': parts[1]}) -%}
+            {%- do found.append({'name': parts[0], 'delivery': parts[1], 'is_item': parts[2] == 'item'}) -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(found) }}

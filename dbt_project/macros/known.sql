@@ -27,6 +27,32 @@
     )
 {%- endmacro %}
 
+{# The court's word on an item as it stood on a day. What is known to have been taken back is not used today, even where
+   the build's day lags behind the message; of a day that was past when it was asked about, it is said what held then. #}
+{% macro status_on(item, day, known_at) -%}
+    {%- if known_at is none -%}
+    {{ item }}.status
+    {%- else -%}
+    case
+        when {{ item }}.status = 'REVOKED' or {{ day }} >= {{ known_at }}::date then {{ item }}.status
+        else coalesce(
+            (
+                select case event.item_action when 'D' then 'DELETED' else 'ACTIVE' end
+                from {{ ref('item_event') }} as event
+                where
+                    event.item_id = {{ item }}.item_id
+                    and event.item_action in ('A', 'D')
+                    and event.recorded_at <= {{ known_at }}
+                    and event.effective_at::date <= {{ day }}
+                order by event.effective_at desc, event.item_action desc, event.content_hash desc
+                limit 1
+            ),
+            {{ item }}.status
+        )
+    end
+    {%- endif -%}
+{%- endmacro %}
+
 {# A number that the law fixes (seed listing_rule), as it stands today. #}
 {% macro rule_parameter(name) -%}
     (

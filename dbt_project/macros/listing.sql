@@ -14,12 +14,25 @@ with items as (
 
 -- One document number under two names: a typing error or a reused number, and nobody may be named on it.
 name_conflicts as (
-    select names.subject_id
-    from {{ ref('subject_name') }} as names
-    inner join (select distinct subject_id from items where subject_kind = 'person') as concerned
-        on names.subject_id = concerned.subject_id
-    where {{ received_by('names.recorded_at', known_at) }}
-    group by names.subject_id
+    select concerned.subject_id
+    from (select distinct subject_id from items where subject_kind = 'person') as concerned
+    cross join lateral (
+        select names.name_key
+        from {{ ref('subject_name') }} as names
+        where
+            names.subject_id = concerned.subject_id
+            and names.said_elsewhere_at is not null
+            and {{ received_by('names.said_elsewhere_at', known_at) }}
+        union
+        -- A name that stood on a listing counts while the listing does.
+        select {{ function('name_key') }}(other.subject_name) as name_key
+        from {{ ref('credit_item') }} as other
+        where
+            other.subject_id = concerned.subject_id
+            and other.status = 'ACTIVE'
+            and {{ held_at('other', known_at) }}
+    ) as found
+    group by concerned.subject_id
     having count(*) > 1
 ),
 
@@ -27,12 +40,7 @@ objections as (
     select
         contested.item_id,
         bool_or(objection.status = 'OPEN') as is_contested,
-        bool_or(objection.status = 'UPHELD' and objection.objection_kind in ('不应列入', '非本人') and compared.is_last_word)
-            as is_found_wrong,
-        bool_or(objection.status = 'UPHELD' and objection.objection_kind = '应删除未删除' and compared.is_last_word)
-            as is_found_overdue,
-        bool_or(objection.status = 'UPHELD' and objection.objection_kind = '信息不准' and compared.is_last_word)
-            as is_found_inaccurate
+        bool_or(objection.status = 'UPHELD' and compared.is_last_word) as is_upheld
     from items
     inner join {{ ref('contested_item') }} as contested on items.item_id = contested.item_id
     inner join {{ ref('objection') }} as objection on contested.objection_id = objection.objection_id
@@ -100,9 +108,8 @@ judged as (
         coalesce(content.is_minor, false) as is_minor,
         coalesce(content.contradicts_document, false) or name_conflicts.subject_id is not null as has_identity_conflict,
         coalesce(objections.is_contested, false) as is_contested,
-        coalesce(objections.is_found_wrong, false) as is_found_wrong,
-        coalesce(objections.is_found_overdue, false) as is_found_overdue,
-        coalesce(objections.is_found_inaccurate, false) as is_found_inaccurate
+        coalesce(objections.is_upheld, false) as is_objection_upheld,
+        {{ status_on('items', day, known_at) }} as status_then
     from items
     left join {{ ref('stg_court_defaulters') }} as content
         on items.content_batch_id = content._batch_id and items.content_row_no = content._row_no
@@ -135,13 +142,14 @@ select
     judged.published_on,
     judged.decided_on,
     case
-        when judged.status = 'REVOKED' or (judged.status = 'ACTIVE' and judged.is_found_wrong) then 'REVOKED'
-        when judged.status = 'DELETED' or judged.is_found_overdue then 'DELETED'
+        when judged.status_then in ('REVOKED', 'DELETED') then judged.status_then
         -- A term has ended on its last day.
         when judged.valid_to <= {{ day }} then 'EXPIRED'
         when
             (judged.is_performed and policy.hides_performed) or (judged.is_repaired and policy.hides_repaired)
-            or (judged.is_contested and policy.hides_contested) or judged.is_found_inaccurate
+            or (judged.is_contested and policy.hides_contested)
+            -- Only the court revokes or deletes (R8); until it does, what it was shown to have wrong is not used.
+            or judged.is_objection_upheld
             then 'SUPPRESSED'
         else 'ACTIVE'
     end as status,
@@ -158,8 +166,7 @@ select
     judged.is_performed,
     judged.is_repaired,
     judged.is_contested,
-    judged.status = 'ACTIVE' and (judged.is_found_wrong or judged.is_found_overdue or judged.is_found_inaccurate)
-        as is_objection_upheld
+    judged.is_objection_upheld
 from judged
 cross join policy
 {% endmacro %}

@@ -179,3 +179,18 @@ class Manifest:
 def deliveries(feed: Path) -> list[Manifest]:
     """Every delivery of a feed, oldest first."""
     return [Manifest(folder) for folder in sorted(feed.iterdir()) if folder.is_dir()]
+
+
+def held(feed: Path) -> list[dict[str, Any]]:
+    """What the recipient of a feed holds now: the newest full set and the deltas since, applied in order."""
+    steps = deliveries(feed)
+    start = max(place for place, step in enumerate(steps) if (step.folder / "full.jsonl").exists())
+    key = "directive_id" if feed.name.startswith("punishment-") else "item_id"
+    entries = {entry[key]: entry for entry in steps[start].lines("full.jsonl")}
+    for step in steps[start + 1 :]:
+        for change in step.lines("delta.jsonl"):
+            if change["op"] == "REMOVE":
+                del entries[change["id"]]
+            else:
+                entries[change["id"]] = change["entry"]
+    return list(entries.values())

@@ -8,23 +8,20 @@ from credit_warehouse import rehearsal
 from credit_warehouse.declarations import load_sources
 from credit_warehouse.stack import service
 from e2e import made
-from e2e.homes import Manifest, deliveries
+from e2e.homes import deliveries, held
 from e2e.stacks import Line
 
 COURT = "court_defaulters"
 
 
-def newest(line: Line, feed: str) -> Manifest:
-    return deliveries(line.home.path / "exports" / feed)[-1]
-
-
 def shown(line: Line) -> dict[str, str]:
     """listing_id -> item_id of everybody who is shown to the public."""
-    return {entry["listing_id"]: entry["item_id"] for entry in newest(line, "exposure").lines("full.jsonl")}
+    return {entry["listing_id"]: entry["item_id"] for entry in held(line.home.path / "exports" / "exposure")}
 
 
 def test_a_red_gate_holds_additions_and_lets_withdrawals_go(line: Line, tmp_path: Path) -> None:
     before = shown(line)
+    told = deliveries(line.home.path / "exports" / "exposure")
     known = made.court_messages(line.home.path / "sandbox")
     named = sorted(before.keys() & known.keys())
     # More than half of the list at once: nothing says whether that is right, so nobody new is added on its word.
@@ -36,15 +33,15 @@ def test_a_red_gate_holds_additions_and_lets_withdrawals_go(line: Line, tmp_path
     assert done.returncode == 1, done.stdout
     assert "export_products.export: [EXPOSURE_SHRINK]" in done.stdout
 
-    delivery = newest(line, "exposure")
-    removed = {row["id"]: row["reason"] for row in delivery.lines("delta.jsonl") if row["op"] == "REMOVE"}
+    since = deliveries(line.home.path / "exports" / "exposure")[len(told) :]
+    changes = [row for delivery in since for row in delivery.lines("delta.jsonl")]
+    removed = {row["id"]: row["reason"] for row in changes}
     assert removed == {before[listing_id]: "WITHDRAWN" for listing_id in withdrawn}
-    assert delivery.content["scope"] == "removals_only"
-    assert {row["op"] for row in delivery.lines("delta.jsonl")} == {"REMOVE"}
+    assert {delivery.content["scope"] for delivery in since} == {"removals_only"}
+    assert {row["op"] for row in changes} == {"REMOVE"}
     assert shown(line).keys() == before.keys() - set(withdrawn)
     for feed in line.home.feeds:
-        held = {entry["item_id"] for entry in newest(line, feed.name).lines("full.jsonl")}
-        assert not held & removed.keys(), feed.name
+        assert not {entry["item_id"] for entry in held(feed)} & removed.keys(), feed.name
 
     (tmp_path / "nothing").mkdir()
     after = line.home.run("run", "--landing", str(tmp_path / "nothing"), "--date", str(line.next_day()))

@@ -6,6 +6,7 @@ One moment is always tested; all of them with ``pytest tests/e2e -m matrix`` (ab
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,12 @@ import psycopg
 import pytest
 
 from credit_warehouse.stack.waiting import wait_until
-from e2e.homes import Home, deliveries
+from e2e.homes import Home, held
 from e2e.stacks import FEW, Pair, home_with
 
 TWO_DAYS = ("simulate", "--subjects", "400", "--days", "2")
 # The ledger of what was sent when: a delivery more, between the two starts, is no difference in what is known.
-LEDGER = ("exports.feed_tombstone",)
+LEDGER = ("exports.feed_tombstone", "exports.removal", "marts.takedown_sla")
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ def state(home: Home) -> State:
     with home.database():
         tables = home.checksums(without=LEDGER)
     assert not tables["marts.credit_record"].startswith("0 rows")
-    full = {feed.name: (deliveries(feed)[-1].folder / "full.jsonl").read_bytes() for feed in home.feeds}
-    return State(tables, {name: hashlib.sha256(content).hexdigest() for name, content in full.items()})
+    entries = {feed.name: sorted(json.dumps(entry, sort_keys=True) for entry in held(feed)) for feed in home.feeds}
+    sums = {name: hashlib.sha256("\n".join(lines).encode()).hexdigest() for name, lines in entries.items()}
+    return State(tables, sums)
 
 
 def killed_and_repeated(home: Home, command: tuple[str, ...], moment: Moment) -> State:

@@ -9,7 +9,7 @@ from typing import Any
 
 from credit_warehouse.declarations import load_sources
 from e2e import made
-from e2e.homes import Row, deliveries
+from e2e.homes import Row, held
 from e2e.stacks import Line
 
 SOURCES = {source.name for source in load_sources()}
@@ -32,8 +32,7 @@ def failures(output: str) -> dict[str, str]:
 
 
 def listed(line: Line) -> set[str]:
-    newest = deliveries(line.home.path / "exports" / "exposure")[-1]
-    return {entry["listing_id"] for entry in newest.lines("full.jsonl")}
+    return {entry["listing_id"] for entry in held(line.home.path / "exports" / "exposure")}
 
 
 def names(line: Line) -> set[str]:

@@ -141,8 +141,10 @@ SPOILT_EXPOSURE = {
     " where listing_id = 'p1'",
     "EXPOSURE_ADULT": "update exports.exposure_publication set age = 17 where listing_id = 'p1'",
     "EXPOSURE_IN_FORCE": "update exports.exposure_publication set item_id = 'unknown' where listing_id = 'p1'",
-    "EXPOSURE_ONCE": "insert into exports.exposure_publication select 'twice', listing_id, subject_kind, subject_name,"
-    " identifier_shown from exports.exposure_publication where listing_id = 'p1'",
+    "EXPOSURE_ONCE": "insert into exports.exposure_publication"
+    " (item_id, listing_id, subject_kind, subject_name, identifier_shown, is_contested)"
+    " select 'twice', listing_id, subject_kind, subject_name, identifier_shown, is_contested"
+    " from exports.exposure_publication where listing_id = 'p1'",
     "EXPOSURE_NAMED": "alter table exports.exposure_publication alter subject_name drop not null;"
     "update exports.exposure_publication set subject_name = null where listing_id = 'p1'",
 }

@@ -5,6 +5,14 @@
 
 select item_id from {{ ref('touched_item') }}
 union
+-- Another item of the same person may have had, or lost, another name.
+select sibling.item_id
+from {{ ref('touched_item') }} as touched
+inner join {{ ref('credit_item') }} as item on touched.item_id = item.item_id and item.recorded_to = 'infinity'
+inner join {{ ref('credit_item') }} as sibling
+    on item.subject_id = sibling.subject_id and sibling.recorded_to = 'infinity' and sibling.source = 'court_defaulters'
+where item.subject_kind = 'person'
+union
 select item_id
 from {{ ref('credit_item') }}
 where

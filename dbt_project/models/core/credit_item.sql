@@ -39,8 +39,11 @@ states as (
         recorded_at,
         said_rank,
         max(said_rank) filter (where item_action in ('A', 'U')) over known_so_far as content_rank,
-        -- A correction (U) never brings a removed item back; only a later addition does.
-        max(said_rank) filter (where item_action in ('A', 'D', 'R')) over known_so_far as status_rank
+        -- A correction (U) never brings a removed item back; only a later addition does. What was revoked never was,
+        -- and a later deletion makes it no listing that once held.
+        max(said_rank) filter (where item_action = 'R') over known_so_far as revoked_rank,
+        max(said_rank) filter (where item_action = 'A') over known_so_far as added_rank,
+        max(said_rank) filter (where item_action in ('A', 'D')) over known_so_far as other_rank
     from events
     window known_so_far as (partition by item_id order by recorded_at, said_rank rows unbounded preceding)
 ),
@@ -51,7 +54,9 @@ moments as (
         item_id,
         recorded_at,
         content_rank,
-        status_rank
+        case
+            when revoked_rank > coalesce(added_rank, 0) then revoked_rank else coalesce(other_rank, revoked_rank)
+        end as status_rank
     from states
     order by item_id, recorded_at, said_rank desc
 ),

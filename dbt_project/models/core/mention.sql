@@ -4,6 +4,7 @@
 {%- for declared in declared_sources() %}
 select
     '{{ declared.name }}' as source,
+    {{ declared.is_item }} as is_item,
     stg.subject_id,
     stg.subject_kind,
     stg.subject_name,

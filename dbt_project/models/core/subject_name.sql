@@ -1,5 +1,5 @@
 {# Names are kept with the time they were said first and last; what was known of a subject is folded into what the
-   day says, so a late delivery moves the first date back instead of inventing a newer name. #}
+   day says, so a late delivery moves the first date back instead of inventing a newer name.    `said_elsewhere_at`: since when a register or an office, and not only an item, has named the subject so. #}
 {{ config(
     incremental_strategy='delete+insert',
     unique_key='subject_id',
@@ -13,13 +13,13 @@ with said as (
         subject_name,
         effective_at as first_said_at,
         effective_at as last_said_at,
-        recorded_at,
+        case when not is_item then recorded_at end as said_elsewhere_at,
         {{ current_build() }} as first_build_id
     from {{ ref('mention') }}
     where subject_id is not null and name_key is not null
     {%- if is_incremental() %}
     union all
-    select subject_id, name_key, subject_name, first_said_at, last_said_at, recorded_at, first_build_id
+    select subject_id, name_key, subject_name, first_said_at, last_said_at, said_elsewhere_at, first_build_id
     from {{ this }}
     where subject_id in (select subject_id from {{ ref('mention') }})
     {%- endif %}
@@ -31,7 +31,7 @@ select
     (array_agg(subject_name order by last_said_at desc, subject_name))[1] as subject_name,
     min(first_said_at) as first_said_at,
     max(last_said_at) as last_said_at,
-    min(recorded_at) as recorded_at,
+    min(said_elsewhere_at) as said_elsewhere_at,
     min(first_build_id) as first_build_id
 from said
 group by subject_id, name_key

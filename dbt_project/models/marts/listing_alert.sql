@@ -31,6 +31,33 @@ relisted as (
             and in_force.valid_from
             < (earlier.valid_to + make_interval(months => {{ rule_parameter('RELIST_MONTHS') }}))::date
     group by in_force.item_id
+),
+
+performed as (
+    select
+        event.item_id,
+        min(event.effective_at)::date as since
+    from in_force
+    inner join {{ ref('item_event') }} as event on in_force.item_id = event.item_id
+    inner join {{ ref('stg_court_defaulters') }} as said
+        on event._batch_id = said._batch_id and event._row_no = said._row_no and said.is_performed
+    where in_force.is_performed
+    group by event.item_id
+),
+
+objections as (
+    select
+        contested.item_id,
+        min(objection.filed_at)::date as filed_on
+    from in_force
+    inner join {{ ref('contested_item') }} as contested on in_force.item_id = contested.item_id
+    inner join {{ ref('objection') }} as objection
+        on
+            contested.objection_id = objection.objection_id
+            and objection.recorded_to = 'infinity'
+            and objection.status = 'OPEN'
+    where in_force.is_contested
+    group by contested.item_id
 )
 
 select
@@ -43,12 +70,14 @@ select
     found.since
 from in_force
 left join relisted on in_force.item_id = relisted.item_id
+left join performed on in_force.item_id = performed.item_id
+left join objections on in_force.item_id = objections.item_id
 cross join lateral (
     values
     (
         'TERM_OVER_MINIMUM', '基本期限届满后三个工作日仍在列，请法院确认', 'R12', in_force.expiry_min,
-        in_force.status in ('ACTIVE', 'SUPPRESSED')
-        and in_force.day > {{ function('due_date') }}(in_force.expiry_min, 3, 'working_day')
+        in_force.day > {{ function('due_date') }}(in_force.expiry_min, 3, 'working_day')
+        and in_force.day <= {{ function('due_date') }}(in_force.valid_to, 3, 'working_day')
     ),
     (
         'TERM_OVER_MAXIMUM', '最长期限届满后三个工作日法院仍未删除，已停止使用，升级处理', 'R12', in_force.valid_to,
@@ -57,6 +86,15 @@ cross join lateral (
     (
         'PERFORMED_AWAITS_COURT', '已全部履行，待法院删除', 'R12', null::date,
         in_force.is_performed and in_force.status <> 'EXPIRED'
+    ),
+    (
+        'DELETION_OVERDUE', '无期限的列入已全部履行，三个工作日后法院仍未删除', 'R11', performed.since,
+        in_force.term_class = 'NONE'
+        and in_force.day > {{ function('due_date') }}(performed.since, 3, 'working_day')
+    ),
+    (
+        'OBJECTION_OVERDUE', '异议审查已超过十五日', 'R15', objections.filed_on,
+        in_force.day > {{ function('due_date') }}(objections.filed_on, 15, 'calendar_day')
     ),
     ('REPAIRED_AWAITS_COURT', '已有修复决定，待法院确认', 'REPAIR', null, in_force.is_repaired),
     ('MINOR_LISTED', '列入时未成年，报法院撤销', 'R5', in_force.valid_from, in_force.is_minor),

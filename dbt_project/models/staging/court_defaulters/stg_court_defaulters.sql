@@ -24,6 +24,7 @@ cleaned as materialized (
         {{ function('identifier_text') }}(
             coalesce({{ text }}("cardNumFull"), {{ text }}("cardNum"))
         ) as identifier,
+        {{ function('identifier_text') }}({{ text }}("cardNum")) as shown_number,
         {{ text }}("caseCode") as case_code,
         {{ text }}("courtName") as court_name,
         {{ text }}("areaName") as court_province,
@@ -188,5 +189,22 @@ select
         coalesce(greatest(id_birth_date, birth_date) > (listed_on - make_interval(years => adult_age))::date, false)
         or coalesce(age < adult_age, false)
     ) as is_minor,
-    coalesce(id_birth_date <> birth_date, false) or coalesce(id_sex <> sex, false) as contradicts_document
+    coalesce(id_birth_date <> birth_date, false)
+    or coalesce(id_sex <> sex, false)
+    -- The age is that of the listing or of a later look, and may be counted either way.
+    or coalesce(
+        age not between
+        date_part('year', age(listed_on, coalesce(id_birth_date, birth_date))) - 1
+        and date_part('year', age(effective_at::date, coalesce(id_birth_date, birth_date))) + 1,
+        false
+    )
+    -- The number that is shown and the number that is meant are one.
+    or coalesce(
+        subject_kind = 'person'
+        and identifier_verdict = 'VALID'
+        and shown_number ~ '^\d{10}[*]{4}\d{3}[\dX]$'
+        and shown_number
+        <> overlay({{ function('resident_id_18') }}(identifier) placing '****' from 11 for 4),
+        false
+    ) as contradicts_document
 from dated
