@@ -131,22 +131,23 @@ def _broken_lines(target: Target, pages: bool, page: sql.Composable) -> list[Rej
     """Take the lines that hold no record, or no page of records, out of the table ``line``."""
     # IS JSON lets through escapes that are no character; jsonb does not, but takes longer to read.
     no_character = sql.SQL("body ~* '\\\\u(0000|d[89a-f])' and not pg_input_is_valid(body, 'jsonb')")
-    no_record = sql.SQL("when json_typeof(body::json) <> 'object' then 'JSON_INVALID'")
+    kind = sql.SQL("" if pages else "object")
     no_page = sql.SQL(
         "when json_typeof({page}) is distinct from 'array' then 'JSON_INVALID'"
         " when exists (select from json_array_elements({page}) e where json_typeof(e.value) <> 'object')"
         " then 'JSON_INVALID'"
     ).format(page=page)
-    query = sql.SQL(
-        "with judged as materialized (select line_no, case when coalesce(btrim(body), '') = '' then 'BLANK'"
+    rule = sql.SQL(
+        "case when coalesce(btrim(body), '') = '' then 'BLANK'"
         " when {no_character} then 'JSON_INVALID'"
-        " when not (body is json with unique keys) then"
+        " when not (body is json {kind} with unique keys) then"
         # Of two members of one name nobody knows which is meant.
-        " case when body is json then 'JSON_DUPLICATE' else 'JSON_INVALID' end"
-        " {no_record_or_page} end as rule from line)"
-        " delete from line using judged where line.line_no = judged.line_no and rule is not null"
-        " returning line.line_no, rule, coalesce(body, '')"
-    ).format(no_character=no_character, no_record_or_page=no_page if pages else no_record)
+        " case when body is json {kind} then 'JSON_DUPLICATE' else 'JSON_INVALID' end"
+        " {no_page} end"
+    ).format(no_character=no_character, kind=kind, no_page=no_page if pages else sql.SQL(""))
+    query = sql.SQL("delete from line where {rule} is not null returning line_no, {rule}, coalesce(body, '')").format(
+        rule=rule
+    )
     found = target.connection.execute(query).fetchall()
     return [Rejection(line_no, rule, text=body) for line_no, rule, body in sorted(found) if rule != "BLANK"]
 
