@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 CLI := $(VENV)/bin/credit-warehouse
 export WAREHOUSE_HOME ?= $(CURDIR)/.warehouse
 
-.PHONY: run up down test check clean
+.PHONY: run up down test matrix check clean
 
 run: $(READY)  ## three simulated business days through the real DAGs, then stop
 	$(CLI) simulate
@@ -18,6 +18,10 @@ down: $(READY)  ## stop what `up` started
 
 test: $(READY)  ## every test
 	$(VENV)/bin/pytest
+
+matrix: $(READY)  ## every fault, order and moment of a kill (hours); writes the table of docs/reliability.md
+	rm -f .matrix.jsonl
+	MATRIX_RESULTS=$(CURDIR)/.matrix.jsonl $(VENV)/bin/pytest -m matrix; $(VENV)/bin/python tests/matrix.py .matrix.jsonl
 
 check: $(READY)  ## what CI runs beside the tests
 	$(VENV)/bin/ruff check .

@@ -20,6 +20,7 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=orchestration.BUSINESS_ZONE),
     catchup=False,
     max_active_runs=1,
+    default_args={"on_failure_callback": orchestration.alert_failure},
     tags=["export", "owner:data-engineering"],
 ):
     export = task(orchestration.export_products, task_id="export")()

@@ -30,6 +30,7 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=orchestration.BUSINESS_ZONE),
     catchup=False,
     max_active_runs=1,
+    default_args={"on_failure_callback": orchestration.alert_failure},
     params={"business_date": Param(None, type=["null", "string"], format="date", title="业务日期")},
     tags=["removal", "owner:data-engineering"],
 ):

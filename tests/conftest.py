@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -11,6 +12,34 @@ from credit_warehouse.settings import settings
 
 for _name in [name for name in os.environ if name.startswith("WAREHOUSE_")]:
     del os.environ[_name]
+
+
+MATRIX = "matrix"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{MATRIX}: every fault, moment and order; runs only with -m {MATRIX}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if MATRIX not in config.option.markexpr:
+        held = [item for item in items if item.get_closest_marker(MATRIX)]
+        items[:] = [item for item in items if item not in held]
+        config.hook.pytest_deselected(items=held)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """With ``MATRIX_RESULTS``, one line a case as soon as it ends: a long run that breaks off has still shown much."""
+    results = os.environ.get("MATRIX_RESULTS")
+    if results and (report.when == "call" or report.outcome == "skipped"):
+        line = {
+            "case": report.nodeid,
+            "outcome": report.outcome,
+            "seconds": round(report.duration, 1),
+            **dict(report.user_properties),
+        }
+        with open(results, "a", encoding="utf-8") as out:
+            out.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 @pytest.fixture

@@ -117,3 +117,22 @@ where
         )
 )
 {% endmacro %}
+
+{# What a snapshot said against a predecessor that is its predecessor no longer: it is compared again, and where the
+   new comparison finds no difference at all, no row of it comes that could replace the old ones. #}
+{% macro forget_compared_again() %}
+{%- if is_incremental() -%}
+delete from {{ this }}
+where _batch_id in (
+    select batch_id
+    from (
+        select
+            batch_id,
+            lag(build_id) over (partition by source order by business_date, batch_id) as previous_build_id
+        from {{ source('audit', 'batch') }}
+        where mode = 'full' and status = 'accepted' and build_id is not null
+    ) as snapshots
+    where previous_build_id = {{ current_build() }}
+)
+{%- endif -%}
+{% endmacro %}

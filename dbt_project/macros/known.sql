@@ -27,29 +27,39 @@
     )
 {%- endmacro %}
 
-{# The court's word on an item as it stood on a day. What is known to have been taken back is not used today, even where
-   the build's day lags behind the message; of a day that was past when it was asked about, it is said what held then. #}
-{% macro status_on(item, day, known_at) -%}
+{# The provider's word on an item as it stood on a day, as a lateral join: status, and the message that said it. What is
+   known to have been taken back is not used today, even where the build's day lags behind the message; of a day that
+   was past by then, it is said what held on it. #}
+{% macro word_on(item, day, known_at) -%}
     {%- if known_at is none -%}
-    {{ item }}.status
+    (select {{ item }}.status, {{ item }}.status_batch_id as _batch_id, {{ item }}.status_row_no as _row_no)
     {%- else -%}
-    case
-        when {{ item }}.status = 'REVOKED' or {{ day }} >= {{ known_at }}::date then {{ item }}.status
-        else coalesce(
-            (
-                select case event.item_action when 'D' then 'DELETED' else 'ACTIVE' end
-                from {{ ref('item_event') }} as event
-                where
-                    event.item_id = {{ item }}.item_id
-                    and event.item_action in ('A', 'D')
-                    and event.recorded_at <= {{ known_at }}
-                    and event.effective_at::date <= {{ day }}
-                order by event.effective_at desc, event.item_action desc, event.content_hash desc
-                limit 1
-            ),
-            {{ item }}.status
-        )
-    end
+    (
+        select
+            coalesce(then_said.status, {{ item }}.status) as status,
+            coalesce(then_said._batch_id, {{ item }}.status_batch_id) as _batch_id,
+            coalesce(then_said._row_no, {{ item }}.status_row_no) as _row_no
+        from (select) as always
+        left join lateral (
+            select
+                case event.item_action when 'D' then 'DELETED' else 'ACTIVE' end as status,
+                event._batch_id,
+                event._row_no
+            from {{ ref('item_event') }} as event
+            where
+                event.item_id = {{ item }}.item_id
+                and {{ item }}.status <> 'REVOKED'
+                and {{ day }} < (
+                    select max(build.business_date) from {{ source('audit', 'build') }} as build
+                    where build.started_at <= {{ known_at }} and build.status <> 'failed'
+                )
+                and event.item_action in ('A', 'D')
+                and event.recorded_at <= {{ known_at }}
+                and event.effective_at::date <= {{ day }}
+            order by event.effective_at desc, event.item_action desc, event.content_hash desc
+            limit 1
+        ) as then_said on true
+    )
     {%- endif -%}
 {%- endmacro %}
 

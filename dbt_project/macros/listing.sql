@@ -109,12 +109,13 @@ judged as (
         coalesce(content.contradicts_document, false) or name_conflicts.subject_id is not null as has_identity_conflict,
         coalesce(objections.is_contested, false) as is_contested,
         coalesce(objections.is_upheld, false) as is_objection_upheld,
-        {{ status_on('items', day, known_at) }} as status_then
+        word.status as status_then
     from items
+    cross join lateral {{ word_on('items', day, known_at) }} as word
     left join {{ ref('stg_court_defaulters') }} as content
         on items.content_batch_id = content._batch_id and items.content_row_no = content._row_no
     left join {{ ref('stg_court_defaulters') }} as message
-        on items.status_batch_id = message._batch_id and items.status_row_no = message._row_no
+        on word._batch_id = message._batch_id and word._row_no = message._row_no
     left join name_conflicts on items.subject_id = name_conflicts.subject_id
     left join objections on items.item_id = objections.item_id
     left join repairs on items.item_id = repairs.item_id

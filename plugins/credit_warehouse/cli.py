@@ -16,6 +16,8 @@ from rich.console import Console
 app = typer.Typer(
     help="公共信用数据仓库 | credit data integration warehouse", no_args_is_help=True, add_completion=False
 )
+archive_commands = typer.Typer(help="原件归档 | the archive of originals", no_args_is_help=True)
+app.add_typer(archive_commands, name="archive")
 console = Console()
 FAILED = 1
 Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="业务日期 business date")]
@@ -186,7 +188,7 @@ def replay(
     since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="自该日起 from this day")],
 ) -> None:
     """用归档原件重建数据仓库 | rebuild the warehouse from the archived originals; the stack must be up."""
-    from credit_warehouse.replay import ArchiveDamaged
+    from credit_warehouse.archive import ArchiveDamaged
     from credit_warehouse.replay import replay as rebuild
 
     try:
@@ -195,6 +197,32 @@ def replay(
     except ArchiveDamaged as error:
         raise _fail(str(error)) from None
     console.print(f"重新装载 {batches} 批，构建 {build_id} | {batches} batches loaded again, build {build_id}")
+
+
+@archive_commands.command()
+def prune(
+    on: Annotated[datetime, typer.Option("--on", formats=["%Y-%m-%d"], help="以该日为准 as of this day")],
+    remove: Annotated[bool, typer.Option("--remove", help="真正删除，否则只列出 without it, list only")] = False,
+) -> None:
+    """列出或删除保存期满的原件 | list, or remove, originals past their retention that nothing current rests on."""
+    from credit_warehouse import retention
+    from credit_warehouse.build import BUSINESS_ZONE
+
+    if on.date() > datetime.now(BUSINESS_ZONE).date():
+        raise _fail(f"日期尚未到来 {on.date()} has not come yet")
+    try:
+        found = (retention.prune if remove else retention.expired)(on.date())
+    except retention.UnknownClass as error:
+        raise _fail(str(error)) from None
+    for original in found:
+        console.print(
+            f"{original.source}  {original.newest_date}  {original.sha256[:12]}…  {original.bytes} B  "
+            f"{original.rule.name}：{original.rule.years} 年 years，{original.rule.legal_basis}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    done = "已删除 removed" if remove else "可删除 could be removed (--remove)"
+    console.print(f"{done}: {len(found)}", highlight=False)
 
 
 @app.command("check-declarations")

@@ -141,6 +141,26 @@ class Ingest(_Strict):
         return self
 
 
+class Age(_Strict):
+    """A number of days, in dbt's words."""
+
+    count: int = Field(ge=1)
+    period: Literal["day"]
+
+
+class Freshness(_Strict):
+    """How old the newest accepted delivery may become: after the first it is a warning, after the second overdue."""
+
+    warn_after: Age
+    error_after: Age
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Freshness:
+        if self.warn_after.count > self.error_after.count:
+            raise ValueError("freshness warns before it is overdue: warn_after is longer than error_after")
+        return self
+
+
 class Column(_Strict):
     """One column as the provider names it."""
 
@@ -158,6 +178,8 @@ class Source(_Strict):
     description: str
     publisher: str
     legal_basis: str
+    retention: Name = Field(description="class of core.retention_rule: how long originals are kept")
+    freshness: Freshness
     ingest: Ingest
     columns: list[Column] = Field(min_length=1)
     path: Path
@@ -223,6 +245,7 @@ def _flatten(document: dict[str, Any], path: Path) -> dict[str, Any]:
     return {
         "name": source["name"],
         "description": source["description"],
+        "freshness": source["config"]["freshness"],
         **source["config"]["meta"],
         "columns": [
             {"name": column["name"], "label": column["description"], **column.get("config", {}).get("meta", {})}

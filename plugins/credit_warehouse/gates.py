@@ -40,9 +40,11 @@ def check_batch(source: Source, batch_id: int) -> Refused | None:
     """Gate one loaded batch: accepted, or refused with the first rule that stops it."""
     with connect() as connection:
         previous = connection.execute(
+            # The one before it in time: a late snapshot of a list that grew since is not a list that shrank.
             "select rows_loaded from audit.batch where source = %s and status = 'accepted' and mode = 'full'"
+            " and business_date <= (select business_date from audit.batch where batch_id = %s)"
             " order by business_date desc, batch_id desc limit 1",
-            [source.name],
+            [source.name, batch_id],
         ).fetchone()
         bounds = source.ingest.rows
         values = {

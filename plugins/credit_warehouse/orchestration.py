@@ -1,5 +1,5 @@
-"""What the DAG files wire: each function is the body of one task. Only here and in ``transports/sftp.py`` is
-Airflow imported.
+"""What the DAG files wire: each function is the body of one task. Only here, in ``transports/sftp.py`` and, for an
+object store, in ``archive.py`` is Airflow imported.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
+from credit_warehouse import alerts, freshness
 from credit_warehouse.build import BUSINESS_ZONE, open_build, run_build
 from credit_warehouse.db import connect
 from credit_warehouse.declarations import Source, load_source, load_sources
@@ -141,6 +142,33 @@ def withdraw() -> None:
 def report_quality() -> str:
     """Write the quality report; returns its file name."""
     return write_report().name
+
+
+def watch_freshness() -> list[str]:
+    """Alert about sources that are late; returns those that are overdue."""
+    found = freshness.overdue(datetime.now(BUSINESS_ZONE).date())
+    if found:
+        alerts.send(alerts.overdue(found))
+    return [source.source for source in found if source.is_error]
+
+
+def alert_failure(context: Any) -> None:
+    """Callback of every task that failed for good."""
+    instance = context["task_instance"]
+    dag_id, task_id, run_id = str(instance.dag_id), str(instance.task_id), str(instance.run_id)
+    if task_id == "tell_outcome":
+        # The refusal is the news; that the task says so by failing is not.
+        try:
+            alerts.send(alerts.refused(dag_id.removeprefix("ingest__"), run_id))
+            return
+        except Exception:  # without the database, the failure itself is told
+            pass
+    error = context.get("exception")
+    alerts.send(
+        alerts.failed(
+            dag_id, task_id, run_id, int(instance.try_number), error if isinstance(error, BaseException) else None
+        )
+    )
 
 
 def _endpoint(source: Any) -> Endpoint | None:

@@ -51,8 +51,9 @@ def receive(
         return [
             batch_id
             for (batch_id,) in connection.execute(
+                # One that is in a build already belongs to a replay that was killed: it is not judged again.
                 "select batch_id from audit.batch where source = %s and status in ('received', 'loaded')"
-                " order by business_date, batch_id",
+                " and build_id is null order by business_date, batch_id",
                 [source.name],
             )
         ]
@@ -108,8 +109,10 @@ def _admit(connection: psycopg.Connection, source: Source, delivery: Delivery, r
     archive.keep(source.name, delivery.path, sha256)
     with connection.transaction():
         known = connection.execute(
-            "select batch_id, status from audit.batch where source = %s and sha256 = %s and status <> 'refused'",
-            [source.name, sha256],
+            # The same list for another day is news: it says who is still, or again, on it.
+            "select batch_id, status from audit.batch where source = %s and sha256 = %s and status <> 'refused'"
+            " and (mode = 'delta' or business_date = %s)",
+            [source.name, sha256, delivery.business_date],
         ).fetchone()
         if known:
             batch_id = known[0]

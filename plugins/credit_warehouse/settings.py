@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     dsn: SecretStr | None = Field(default=None, description="external PostgreSQL; empty means the embedded one")
     token_key: SecretStr | None = Field(default=None, description="64 hex digits, keyed hash of identifiers")
     vault_key: SecretStr | None = Field(default=None, description="64 hex digits, AES key of the vault")
+    archive: str = Field(default="", description="folder or URL of the originals; empty means archive/ below home")
+    alerts: SecretStr | None = Field(default=None, description="apprise URLs, separated by spaces, told of failures")
     schedules: Literal["on", "off"] = Field(default="on", description="whether ingest DAGs follow their own cron")
     ok_wait_seconds: float = Field(default=1.0, description="pause between the two size polls of a file without .ok")
     provider_timeout_seconds: float = Field(default=30.0, gt=0, description="how long a provider may stay silent")
@@ -41,16 +43,13 @@ class Settings(BaseSettings):
 
     def model_post_init(self, _context: object) -> None:
         self.home = Path(os.path.abspath(self.home))
+        if "://" not in self.archive:
+            self.archive = os.path.abspath(self.archive or self.home / "archive")
 
     @property
     def inbox(self) -> Path:
         """Drop folder: ``inbox/<source>/<file>``."""
         return self.home / "inbox"
-
-    @property
-    def archive(self) -> Path:
-        """Received originals, content-addressed and never changed."""
-        return self.home / "archive"
 
     @property
     def exports(self) -> Path:

@@ -1,4 +1,4 @@
-"""Stacks for the end-to-end tests. The long kill matrix runs on demand: ``pytest tests/e2e -m matrix``."""
+"""Stacks for the end-to-end tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from e2e.homes import CLI, Home
 from e2e.stacks import DAYS, FEW, Line, Pair, by_file, home_with, play
 
 HERE = Path(__file__).parent
-MATRIX = "matrix"
 SUBJECTS = 1500
 SIDE_BY_SIDE = """
 if [ "$1" = closed ]; then ip link set lo up; ip -o link show up > links; fi
@@ -29,15 +28,7 @@ wait
 NAMESPACES = (["unshare", "--net"], ["unshare", "--map-current-user", "--keep-caps", "--net"])
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", f"{MATRIX}: every moment of a kill; runs only with -m {MATRIX}")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
-    if MATRIX not in config.option.markexpr:
-        held = [item for item in items if item.get_closest_marker(MATRIX)]
-        items[:] = [item for item in items if item not in held]
-        config.hook.pytest_deselected(items=held)
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     # The running stack comes last: the others start their own, and two cores are enough for one at a time.
     mine = [position for position, item in enumerate(items) if item.path.parent == HERE]
     ordered = sorted((items[position] for position in mine), key=lambda item: "line" in item.fixturenames)

@@ -30,6 +30,7 @@ EXPECTED = {
     "ingest__tax_major_violations",
     "build_record",
     "export_products",
+    "watch_freshness",
     "withdraw",
 }
 READ = """
@@ -41,7 +42,8 @@ json.dump({
     "errors": bag.import_errors,
     "dags": {
         name: {"tags": sorted(dag.tags), "doc": dag.doc_md or "", "runs": dag.max_active_runs, "catchup": dag.catchup,
-               "timetable": repr(dag.timetable)}
+               "timetable": repr(dag.timetable),
+               "silent": [task.task_id for task in dag.tasks if not task.on_failure_callback]}
         for name, dag in bag.dags.items()
     },
 }, sys.stdout)
@@ -88,6 +90,10 @@ def test_every_dag_has_an_owner_and_says_what_to_do_on_failure(bag: dict[str, An
         assert any(tag.startswith("owner:") and tag != "owner:" for tag in dag["tags"]), name
         advice = dag["doc"].partition("If it fails:")[2].strip()
         assert len(advice.split()) > 5, name
+
+
+def test_no_task_fails_in_silence(bag: dict[str, Any]) -> None:
+    assert {name: dag["silent"] for name, dag in bag["dags"].items() if dag["silent"]} == {}
 
 
 def test_no_dag_overtakes_itself_or_runs_for_days_gone_by(bag: dict[str, Any]) -> None:

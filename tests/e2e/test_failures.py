@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from credit_warehouse import rehearsal
@@ -65,6 +66,8 @@ def test_a_provider_that_does_not_answer_is_named_and_others_go_on(line: Line) -
     for source, text in zip(served, sorted(failed), strict=True):
         assert f"ingest__{source}." in text
         assert "[PROVIDER_UNREACHABLE]" in text
+    told = [json.loads(text) for text in (line.home.path / "logs" / "alerts.jsonl").read_text("utf-8").splitlines()]
+    assert {alert["subject"] for alert in told if "[PROVIDER_UNREACHABLE]" in str(alert["facts"])} == set(served)
     assert line.home.rows(f"select status, build_id is not null from audit.batch where file_name = '{name}'") == [
         ("accepted", True)
     ]

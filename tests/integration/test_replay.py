@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 from credit_warehouse import archive
-from credit_warehouse.replay import ArchiveDamaged, replay
+from credit_warehouse.archive import ArchiveDamaged
+from credit_warehouse.declarations import load_sources
+from credit_warehouse.replay import replay
 from credit_warehouse.sandbox import generate
 
 FIRST = date(2026, 3, 2)
 TABLES = (
     "marts.defaulter_listing", "marts.credit_record", "marts.credit_record_item", "exports.listing_decision",
-    "exports.exposure_publication", "exports.punishment_directive", "core.credit_item", "audit.rejected_row",
+    "exports.exposure_publication", "exports.punishment_directive", "core.credit_item", "core.objection",
+    "core.related_person", "audit.rejected_row",
 )  # fmt: skip
 
 
@@ -52,8 +55,33 @@ def test_a_lost_database_content_comes_back_from_the_archive(two_days) -> None:
 
     batches, _ = replay(FIRST)
 
+    played = {
+        source for (source,) in two_days.rows("select distinct source from audit.batch where build_id is not null")
+    }
+    assert played == {source.name for source in load_sources()}, "every declared source takes part"
     assert batches == two_days.rows("select count(*) from audit.batch where status = 'accepted'")[0][0]
     assert checksums(two_days) == before
+
+
+def test_a_replay_takes_up_a_killed_one_and_does_without_what_was_removed_in_due_time(two_days) -> None:
+    before = checksums(two_days)
+    [(killed,)] = two_days.rows("select max(batch_id) from audit.batch where source = 'tax_arrears'")
+    two_days.execute("update audit.batch set status = 'received' where batch_id = %s", [killed])
+    two_days.execute("delete from raw.tax_arrears where _batch_id = %s", [killed])
+    source, sha256 = two_days.rows("select source, sha256 from audit.batch where source = 'court_defaulters'")[0]
+    two_days.execute(
+        "insert into audit.archive_removal (source, sha256, bytes, newest_date, retention_class, years, legal_basis,"
+        " due_on) values (%s, %s, 1, '2026-03-02', 'credit_item', 5, 'x', '2031-03-02')",
+        [source, sha256],
+    )
+    archive.remove(source, sha256)
+    batches, _ = replay(FIRST)
+    assert batches == two_days.rows("select count(*) - 1 from audit.batch where status = 'accepted'")[0][0]
+    assert checksums(two_days) == before
+
+    two_days.execute("delete from raw.court_defaulters")
+    with pytest.raises(ArchiveDamaged, match="court_defaulters"):
+        replay(FIRST)
 
 
 def test_a_changed_original_stops_the_replay_before_anything_is_touched(warehouse, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import typer.core
 import typer.main
 
 from credit_warehouse.cli import app
@@ -31,7 +32,12 @@ def code(page: Path) -> str:
 def test_commands_and_options_exist(page: Path) -> None:
     for name, rest in re.findall(r"credit-warehouse (?!simulate`,)([a-z][a-z-]+)([^`\n|#]*)", code(page)):
         assert name in COMMANDS.commands, f"{page.name}: credit-warehouse {name}"
-        known = {option for parameter in COMMANDS.commands[name].params for option in parameter.opts}
+        command = COMMANDS.commands[name]
+        if isinstance(command, typer.core.TyperGroup):
+            inner = rest.split()[0]
+            assert inner in command.commands, f"{page.name}: credit-warehouse {name} {inner}"
+            command = command.commands[inner]
+        known = {option for parameter in command.params for option in parameter.opts}
         for option in re.findall(r"--[a-z-]+", rest):
             assert option in known, f"{page.name}: credit-warehouse {name} {option}"
 

@@ -2,6 +2,7 @@
 {{ config(
     incremental_strategy='delete+insert',
     unique_key='_batch_id',
+    pre_hook='{{ forget_compared_again() }}',
     indexes=[{'columns': ['item_id']}, {'columns': ['_batch_id']}, {'columns': ['_build_id']}]
 ) }}
 

@@ -74,6 +74,8 @@ class Entry:
 
 
 E = TypeVar("E", bound=Entry)
+LEAVING = 3
+"""Entries that end on one day: removed, revoked, and removed without saying how."""
 
 
 class OfficialLists:
@@ -108,7 +110,9 @@ class OfficialLists:
         days = [[*_first_of_each(first), *broken]]
         for day in range(1, self.period.days):
             standing = [entry for entry in days[-1] if entry.action == "A" and not entry.breaks]
-            ending = {entry.key: i for i, entry in enumerate(self.rng.sample(standing, 3))}
+            # A short list loses nobody, or a long period would empty it.
+            leaving = self.rng.sample(standing, LEAVING if len(standing) > 2 * LEAVING else 0)
+            ending = {entry.key: i for i, entry in enumerate(leaving)}
             after = [
                 self._end(day, entry, ending[entry.key]) if entry.key in ending else entry
                 for entry in days[-1]

@@ -43,13 +43,17 @@ class Ledger:
             [self._source, file.name, file.size, file.mtime, file.ok_mtime],
         )
 
-    def holding(self, file_name: str, sha256: str) -> Known | None:
-        """The batch with these bytes, whatever the file was called; a refused one may be offered again."""
+    def holding(self, file_name: str, sha256: str, business_date: date) -> Known | None:
+        """The batch with these bytes, whatever the file was called; a refused one may be offered again.
+
+        A snapshot counts for its day only: the same list for another day is another statement.
+        """
         return self._known(
             file_name,
             "%s::date",
-            "batch where source = %s and sha256 = %s and status <> 'refused'",
-            [self._day, self._source, sha256],
+            "batch where source = %s and sha256 = %s and status <> 'refused'"
+            " and (mode = 'delta' or business_date = %s)",
+            [self._day, self._source, sha256, business_date],
         )
 
     def record(self, file: RemoteFile, sha256: str, batch_id: int) -> None:

@@ -113,7 +113,7 @@ def _take(
         raise _NotYet
     require_due(delivery, business_date)
     claimed = delivery.declared.get("sha256")
-    if isinstance(claimed, str) and (known := ledger.holding(file.name, claimed.lower())):
+    if isinstance(claimed, str) and (known := ledger.holding(file.name, claimed.lower(), delivery.business_date)):
         ledger.record(file, claimed.lower(), known.batch_id)
         return known
     _download(server, remote, file, target)
