@@ -31,15 +31,10 @@ def load_batch(source: Source, batch_id: int) -> Refused | None:
         sha256, file_name, business_date, declared_rows, status, scope = row
         if status != "received":
             return None
-        target = Target(connection, source, archive.archived(source.name, sha256), batch_id, file_name, business_date)
         try:
-<<<<<<< HEAD
-            with connection.transaction():
-                loaded = _copy(target)
-=======
             with connection.transaction(), archive.original(source.name, sha256) as path:
-                loaded = _copy(connection, source, path, batch_id, file_name)
->>>>>>> main
+                target = Target(connection, source, path, batch_id, file_name, business_date)
+                loaded = _copy(target)
                 _reconcile(file_name, declared_rows, loaded)
                 # A batch that is loaded again, from the archive, keeps the scope it was given on the day.
                 scope = scope or threshold.scope_of(source, file_name, loaded.rows, loaded.rejected)
