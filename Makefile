@@ -16,8 +16,8 @@ up: $(READY)  ## the same stack as long-running services with the Airflow UI
 down: $(READY)  ## stop what `up` started
 	$(CLI) stop
 
-test: $(READY)  ## every test
-	$(VENV)/bin/pytest
+test: $(READY)  ## every test, two at a time
+	$(VENV)/bin/pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
 matrix: $(READY)  ## every fault, order and moment of a kill (hours); writes the table of docs/reliability.md
 	rm -f .matrix.jsonl
