@@ -105,6 +105,16 @@ class RejectLine:
 
 
 @dataclass(frozen=True)
+class SettledLine:
+    """Rows quarantined earlier that a delivery of this period settled, by source and ground."""
+
+    source: str
+    label: str
+    ground: str
+    rows: int
+
+
+@dataclass(frozen=True)
 class Example:
     """Where one quarantined row can be found."""
 
@@ -311,6 +321,7 @@ class Facts:
     trend: list[TrendPoint] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     rejects: list[RejectLine] = field(default_factory=list)
+    settled: list[SettledLine] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
     verdicts: list[VerdictLine] | None = None
     orphans: list[OrphanLine] | None = None

@@ -100,6 +100,7 @@ class Reader:
             trend=self.trend(),
             outcomes=self.outcomes(),
             rejects=self.rejects(),
+            settled=self.settled(),
             examples=self.examples(),
             verdicts=self.verdicts(),
             orphans=self.orphans(),
@@ -338,6 +339,26 @@ class Reader:
             order by sum(counted.rows) over (partition by counted.rule) desc, counted.rule, counted.rows desc, source
             """).format(known=self._or_empty("core.reject_rule", "rule", "reason_zh", "reason_en", "what_was_done_zh")),
         )  # fmt: skip
+
+    def settled(self) -> list[facts.SettledLine]:
+        """Rows quarantined in any earlier file that a file taken in on this day settled."""
+        if not self.has("audit.rejection_superseded"):
+            return []
+        return self._rows(
+            facts.SettledLine,
+            """
+            select batch.source, registered.label, settled.ground, count(*) as rows
+            from (
+                select distinct batch_id, row_no, superseded_by, ground from audit.rejection_superseded
+            ) as settled
+            inner join audit.batch on settled.superseded_by = batch.batch_id
+            inner join audit.build using (build_id)
+            inner join audit.source as registered using (source)
+            where build.business_date = %(day)s
+            group by batch.source, registered.label, settled.ground
+            order by batch.source, settled.ground
+            """,
+        )
 
     def examples(self) -> list[facts.Example]:
         """A few rows of each rule, from as many files as possible, with the value where it is not personal."""
