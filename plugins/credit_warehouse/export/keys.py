@@ -66,7 +66,7 @@ def rotate(overlap: timedelta, *, announced: bool = True) -> tuple[str, datetime
             raise KeyProblem(f"上一次轮换尚未生效 key {old} is announced and not yet in use (from {since.isoformat()})")
         private = _private(generation + 1)
         public = private.public_key().public_bytes_raw()
-        if connection.execute("select from audit.feed_key where key_id = %s", [key_id(public)]).fetchone():
+        if connection.execute("select 1 from audit.feed_key where key_id = %s", [key_id(public)]).fetchone():
             raise KeyProblem("WAREHOUSE_FEED_KEY 中没有新密钥 append the new key to WAREHOUSE_FEED_KEY first")
         starts = now + overlap if announced else now
         announcement = signature = None
