@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from credit_warehouse.export import export_build, feed, keys, pending_build
 from credit_warehouse.feed_consumer import Copy, FeedRefused, verify
+from credit_warehouse.feed_protocol import canonical
 from credit_warehouse.identifiers import normalise
 from credit_warehouse.settings import settings
 from feed_peer import Verifier, line_of, public_of, set_hash
@@ -119,6 +120,18 @@ def test_the_sum_kept_in_the_database_is_that_of_the_entries_held(exported) -> N
         assert newest["set_hash"] == set_hash([line_of(entry) for entry in consumer.held.values()])
         ((total,),) = exported.rows("select entry_sum from exports.feed_sum where feed = %s", [folder.name])
         assert hashlib.sha256(total).hexdigest() == newest["set_hash"]
+
+
+def test_the_database_writes_a_line_as_the_protocol_asks(exported) -> None:
+    """Every character that JSON escapes or a library might, as PostgreSQL and as the peer write it."""
+    words = "".join(map(chr, [*range(1, 0x100), 0x2028, 0x2029, 0xFEFF, 0xFFFF, 0x20BB7, 0x1F600]))
+    entry = {"age": 40, "is_contested": False, "sex": None, "subject_name": words, "zero": -(2**53 - 1)}
+    ((line,),) = exported.rows(
+        "select row_to_json(r)::text from (select 40 as age, false as is_contested, null::text as sex,"
+        " %s::text as subject_name, %s::bigint as zero) r",
+        [words, entry["zero"]],
+    )
+    assert line.encode() == line_of(entry) == canonical(entry)
 
 
 def test_a_feed_begun_before_sums_were_kept_goes_on(warehouse) -> None:
