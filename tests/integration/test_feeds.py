@@ -202,10 +202,10 @@ def test_a_removal_under_a_red_gate_shows_nothing_of_the_row_it_removes(warehous
     build = send(warehouse, 1, deletion("w1", "2026-03-03T09:00:00+08:00"))
     # The product still holds who has left, with a number that nobody may see.
     warehouse.execute(
-        "insert into exports.exposure_publication select (jsonb_populate_record(p, entry.body::jsonb"
-        " || jsonb_build_object('identifier_shown', %s::text))).* from exports.feed_entry entry"
-        " cross join (select * from exports.exposure_publication limit 1) p"
-        " where entry.feed = 'exposure' and entry.body::json ->> 'listing_id' = 'w1'",
+        "insert into exports.exposure_publication"
+        " select (jsonb_populate_record(null::exports.exposure_publication, body::jsonb"
+        " || jsonb_build_object('identifier_shown', %s::text))).* from exports.feed_entry"
+        " where feed = 'exposure' and body::json ->> 'listing_id' = 'w1'",
         [resident_id(1)],
     )
     assert "exposure_publication" in export_build(build)
@@ -238,8 +238,10 @@ def test_a_missed_or_changed_step_is_noticed(exported, tmp_path: Path) -> None:
     import shutil
 
     for spoil in (lambda f: shutil.rmtree(f / "00000002"), lambda f: (f / "00000002" / "delta.jsonl").write_bytes(b"")):
-        copy = tmp_path / f"copy-{len(list(tmp_path.iterdir()))}"
-        shutil.copytree(exported.home / "exports" / "exposure", copy)
+        copy = tmp_path / f"copy-{len(list(tmp_path.iterdir()))}" / "exposure"
+        for folder in ("exposure", "keys"):
+            shutil.copytree(exported.home / "exports" / folder, copy.parent / folder)
+        Consumer(copy).catch_up()
         spoil(copy)
         with pytest.raises(AssertionError):
             Consumer(copy).catch_up()
