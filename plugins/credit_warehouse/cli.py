@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -179,6 +179,35 @@ def as_known(
         return
     for line in past.in_words(found):
         console.print(line, highlight=False)
+
+
+@app.command()
+def explain(
+    kind: Annotated[Literal["publication", "directive", "item"], typer.Argument(help="曝光、指令或条目 what of it")],
+    given: Annotated[
+        str, typer.Argument(metavar="ID", help="条目标识、法院记录号或指令标识 item_id, listing number or directive_id")
+    ],
+    original: Annotated[
+        bool, typer.Option("--original", help="查阅原件全文，记入查阅日志 full lines; every reading is logged")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
+) -> None:
+    """从收到的那一行到最后一次出库的全部依据 | the chain from the received line to the last delivery."""
+    import json
+
+    from credit_warehouse.archive import ArchiveDamaged
+    from credit_warehouse.explain import UnknownId, in_words
+    from credit_warehouse.explain import explain as chain_of
+
+    try:
+        found = chain_of(kind, given, original=original)
+    except (UnknownId, ArchiveDamaged) as error:
+        raise _fail(str(error)) from None
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, default=str, indent=2))
+        return
+    for line in in_words(found):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

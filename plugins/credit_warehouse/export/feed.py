@@ -332,9 +332,14 @@ def _store(path: Path, content: bytes) -> None:
         os.fsync(out.fileno())
 
 
+def delivered(feed: str, sequence: int) -> Path:
+    """The folder of one delivery."""
+    return settings().exports / feed / f"{sequence:08d}"
+
+
 def _paths(feed: str, sequence: int) -> tuple[Path, Path]:
-    folder = settings().exports / feed
-    return folder / f".{sequence:08d}.draft", folder / f"{sequence:08d}"
+    final = delivered(feed, sequence)
+    return final.with_name(f".{final.name}.draft"), final
 
 
 def _finish_interrupted(connection: psycopg.Connection, feed: str) -> None:
