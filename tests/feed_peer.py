@@ -1,4 +1,4 @@
-"""Both ends of a feed, written from docs/feed-protocol.md alone: imports nothing of the project.
+"""Both ends of a feed as docs/feed-protocol.md describes them: imports nothing of the project.
 
 The publisher makes the vectors of ``tests/samples/feed-vectors`` and the feeds of the properties; the verifier reads
 what the project writes. Where project and peer disagree, one of them does not follow the document.

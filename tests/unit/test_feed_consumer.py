@@ -1,4 +1,4 @@
-"""What a consumer must notice, whatever the feed says: properties over feeds of the independent peer."""
+"""What a consumer must notice, whatever the feed says: properties over feeds of the peer."""
 
 from __future__ import annotations
 
