@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 CLI := $(VENV)/bin/credit-warehouse
 export WAREHOUSE_HOME ?= $(CURDIR)/.warehouse
 
-.PHONY: run up down test matrix check clean
+.PHONY: run up down test matrix bench check clean
 
 run: $(READY)  ## three simulated business days through the real DAGs, then stop
 	$(CLI) simulate
@@ -16,12 +16,15 @@ up: $(READY)  ## the same stack as long-running services with the Airflow UI
 down: $(READY)  ## stop what `up` started
 	$(CLI) stop
 
-test: $(READY)  ## every test
-	$(VENV)/bin/pytest
+test: $(READY)  ## every test, two at a time
+	$(VENV)/bin/pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
 matrix: $(READY)  ## every fault, order and moment of a kill (hours); writes the table of docs/reliability.md
 	rm -f .matrix.jsonl
 	MATRIX_RESULTS=$(CURDIR)/.matrix.jsonl $(VENV)/bin/pytest -m matrix; $(VENV)/bin/python tests/matrix.py .matrix.jsonl
+
+bench: $(READY)  ## how long a withdrawal takes to leave every feed; LISTINGS=100000
+	$(VENV)/bin/python tests/bench/takedown.py $(or $(LISTINGS),100000)
 
 check: $(READY)  ## what CI runs beside the tests
 	$(VENV)/bin/ruff check .

@@ -15,6 +15,7 @@ for _name in [name for name in os.environ if name.startswith("WAREHOUSE_")]:
 
 
 MATRIX = "matrix"
+STACKS = {"test_stack.py"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,6 +27,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         held = [item for item in items if item.get_closest_marker(MATRIX)]
         items[:] = [item for item in items if item not in held]
         config.hook.pytest_deselected(items=held)
+    # Two workers: a file stays with one, which made what it shares; whatever starts a stack, one after the other.
+    for item in items:
+        stack = "e2e" in item.path.parts or item.path.name in STACKS
+        item.add_marker(pytest.mark.xdist_group("stack" if stack else item.path.name))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

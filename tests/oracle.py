@@ -50,6 +50,8 @@ def differences(query: Query, truth: Path, day: str, key: bytes) -> list[str]:
             "directive", _expected_listings(truth, "directives", day), _found_decisions(query, "directive_reasons")
         ),
         *_compare("published", _expected_published(truth, day), _found_published(query)),
+        *_compare("notice", _expected_notices(truth, day), _found_notices(query)),
+        *_compare("listing", _expected_states(truth, day), _found_states(query)),
         *_compare("directed", _expected_directives(truth, day), _found_directives(query)),
         *_compare("record", _expected_record(truth, day, key), _found_record(query)),
         *_compare("reject", _expected_rejects(truth, day), _found_rejects(query)),
@@ -117,8 +119,10 @@ def _expected_record(truth: Path, day: str, key: bytes) -> Expected:
     """Every subject that has something in its record: items by source."""
     subjects = subject_ids(truth, key)
     counts: dict[tuple[str, str], int] = {}
+    wrong = {row["court_id"] for row in read(truth, "listings", day) if row["in_record"] == "no"}
     for row in read(truth, "items", day):
-        if row["status"] == "ACTIVE" and row["subject_no"]:
+        is_wrong = row["source"] == "court_defaulters" and row["source_key"] in wrong
+        if row["status"] == "ACTIVE" and row["subject_no"] and not is_wrong:
             name = (subjects[row["subject_no"]], row["source"])
             counts[name] = counts.get(name, 0) + 1
     return {name: (str(count),) for name, count in counts.items()}
@@ -148,6 +152,22 @@ def _expected_published(truth: Path, day: str) -> Expected:
 
 def _found_published(query: Query) -> Expected:
     return dict.fromkeys(query("select listing_id from exports.exposure_publication"), ())
+
+
+def _expected_notices(truth: Path, day: str) -> Expected:
+    return {(row["court_id"],): (row["unit"],) for row in read(truth, "notices", day)}
+
+
+def _found_notices(query: Query) -> Expected:
+    return {row[:1]: row[1:] for row in query("select listing_id, notify_unit from exports.restricted_notice")}
+
+
+def _expected_states(truth: Path, day: str) -> Expected:
+    return {(row["court_id"],): (row["status"],) for row in read(truth, "listings", day)}
+
+
+def _found_states(query: Query) -> Expected:
+    return {row[:1]: row[1:] for row in query("select listing_id, status from marts.defaulter_listing")}
 
 
 def _catalogue(name: str, day: str) -> list[dict[str, str]]:

@@ -1,12 +1,13 @@
-{# Items of the record as they were known at a moment. What was removed, or upheld as wrong since, is in the record of no
+{# Items of the record as they were known at a moment and stood on a day. What was removed, or upheld as wrong since, is in the record of no
    one; its history stays in core.credit_item. #}
-{% macro record_items(known_at=none, changed_only=false) %}
+{% macro record_items(day=none, known_at=none, changed_only=false) %}
 with items as (
-    select *
+    select item.*
     from {{ ref('credit_item') }} as item
+    cross join lateral {{ word_on('item', day, known_at) }} as word
     where
         {{ held_at('item', known_at) }}
-        and item.status = 'ACTIVE'
+        and word.status = 'ACTIVE'
         and item.subject_id is not null
         {%- if changed_only %}
         and item.item_id in (select item_id from {{ ref('changed_item') }})
@@ -37,7 +38,7 @@ select
     items.amount_yuan,
     items.authority,
     items.legal_basis,
-    items.status,
+    'ACTIVE' as status,
     items.valid_from,
     items.valid_to,
     coalesce(objections.is_contested, false) as is_contested

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from credit_warehouse import transform, vault
 from credit_warehouse.db import connect
+from credit_warehouse.supersede import mark_superseded
 
 LOCK = 4_207_002
 BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
@@ -64,6 +65,7 @@ def run_build(build_id: int, *, anew: bool = False) -> int:
         # Rules changed: incremental models look at changed items only, and a new rule concerns all of them.
         anew = anew or _rules_changed()
         nodes = transform.build_models(build_id, anew=anew)
+        mark_superseded(None if anew else build_id)
         _note_unsent(build_id, anew)
     except BaseException:
         _close(build_id, "failed")

@@ -15,6 +15,7 @@ from credit_warehouse.settings import settings
 
 DATABASE = "warehouse"
 USER = "warehouse"
+ZONE = "-c timezone=Asia/Shanghai"
 
 
 class NoDatabase(RuntimeError):
@@ -50,7 +51,7 @@ def session_options() -> str:
     inner = bytes(byte ^ 0x36 for byte in block).hex()
     outer = bytes(byte ^ 0x5C for byte in block).hex()
     pads = f"-c credit_warehouse.token_ipad={inner} -c credit_warehouse.token_opad={outer}"
-    return f"-c timezone=Asia/Shanghai {pads}"
+    return f"{ZONE} {pads}"
 
 
 def dsn_parts() -> dict[str, str]:
@@ -59,7 +60,11 @@ def dsn_parts() -> dict[str, str]:
 
 
 @contextmanager
-def connect(*, autocommit: bool = False) -> Iterator[psycopg.Connection]:
-    """Open a connection that can compute tokens; commits on success, rolls back on error."""
-    with psycopg.connect(warehouse_dsn(), autocommit=autocommit, options=session_options()) as connection:
+def connect(*, autocommit: bool = False, tokens: bool = True) -> Iterator[psycopg.Connection]:
+    """Open a connection; commits on success, rolls back on error.
+
+    It can compute tokens unless told otherwise: who only counts needs no key, and on a server has none.
+    """
+    options = session_options() if tokens else ZONE
+    with psycopg.connect(warehouse_dsn(), autocommit=autocommit, options=options) as connection:
         yield connection

@@ -6,6 +6,7 @@ docs/adding-a-source.md explains every key.
 
 from __future__ import annotations
 
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -62,6 +63,43 @@ class RowBounds(_Strict):
     max_shrink: float | None = Field(default=None, ge=0, le=1, description="largest loss against the last snapshot")
 
 
+class RejectBounds(_Strict):
+    """Shares of rows that cannot be read: from ``warn`` on the report says so, above ``refuse`` the file is refused."""
+
+    warn: float = Field(ge=0, le=1)
+    refuse: float = Field(ge=0, le=1)
+    at_least: int = Field(
+        ge=1, description="fewer unreadable rows than this never refuse a file: shares of little say little"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> RejectBounds:
+        if self.warn > self.refuse:
+            raise ValueError("rejects.warn is above rejects.refuse: the file would be refused before anybody is warned")
+        return self
+
+
+class Removals(_Strict):
+    """How a row of a delta says that it takes something down."""
+
+    column: ColumnName
+    values: list[str] = Field(min_length=1)
+
+
+class Layout(_Strict):
+    """Another layout of the same source, as the provider sent or sends it between two dates."""
+
+    version: str
+    valid_from: date
+    valid_to: date | None = Field(default=None, description="last business date on which it is taken")
+    renamed: dict[str, ColumnName] = Field(default={}, description="column of this layout: declared column")
+    without: list[ColumnName] = Field(default=[], description="required columns that this layout does not have")
+
+    def covers(self, day: date) -> bool:
+        """Whether a delivery of this business date may come in this layout."""
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+
+
 class Item(_Strict):
     """What a row means in the credit record (全国公共信用信息基础目录)."""
 
@@ -73,18 +111,34 @@ class Ingest(_Strict):
     """Facts the loader and the scheduler need."""
 
     transport: Transport
-    format: Literal["csv", "jsonl", "xlsx"]
+    version: str = Field(description="version of the layout that the columns describe")
+    valid_from: date = Field(description="first business date of that layout")
+    layouts: list[Layout] = Field(default=[], description="other layouts, by date")
+    format: Literal["csv", "jsonl", "xlsx", "xml"]
+    row_element: str | None = Field(default=None, description="xml: the element that holds one row")
     encoding: Literal["utf-8", "gb18030"] = "utf-8"
     delivery: Literal["full", "delta"]
     key: list[ColumnName] = Field(min_length=1)
     schedule: str = Field(description="cron, Asia/Shanghai")
     rows: RowBounds
+    rejects: RejectBounds
+    removals: Removals | Literal["all"] | None = Field(
+        default=None, description="delta: rows that still take effect when the rest of the file is unusable"
+    )
     item: Item | None = Field(default=None, description="empty: rows describe relations, not items of a record")
     may_remove: bool = Field(
         default=False,
         description="its messages can take somebody out of a product: the removal lane reads them as soon as accepted,"
         " with dbt_project/functions/removals/removals_of_<source>.sql",
     )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Ingest:
+        if (self.format == "xml") != bool(self.row_element):
+            raise ValueError("row_element names the element of a row of format xml, needed there and nowhere else")
+        if self.removals and self.delivery == "full":
+            raise ValueError("removals are rows of a delta: in a full snapshot absence removes")
+        return self
 
 
 class Age(_Strict):
@@ -140,10 +194,38 @@ class Source(_Strict):
             raise ValueError(f"the watermark column is not declared: {watermark}")
         return self
 
+    @model_validator(mode="after")
+    def _layouts_are_declared(self) -> Source:
+        declared = {column.name for column in self.columns}
+        for layout in self.ingest.layouts:
+            unknown = {*layout.renamed.values(), *layout.without} - declared
+            if unknown:
+                raise ValueError(f"layout {layout.version} speaks of columns that are not declared: {sorted(unknown)}")
+        if isinstance(self.ingest.removals, Removals) and self.ingest.removals.column not in declared:
+            raise ValueError(f"the column of removals is not declared: {self.ingest.removals.column}")
+        return self
+
+    def layouts_on(self, day: date) -> list[Layout]:
+        """Layouts in which a delivery of this business date may come, the newest first.
+
+        Days before the oldest layout are read by it: it is the oldest that is known, not the oldest there was.
+        """
+        every = sorted(
+            [Layout(version=self.ingest.version, valid_from=self.ingest.valid_from), *self.ingest.layouts],
+            key=lambda layout: layout.valid_from,
+            reverse=True,
+        )
+        return [layout for layout in every if layout.covers(day)] or every[-1:]
+
     @property
     def identifier_columns(self) -> list[str]:
         """Columns that hold numbers of persons or organisations."""
         return [column.name for column in self.columns if column.pii == "identifier"]
+
+    @property
+    def exact_columns(self) -> set[str]:
+        """Columns that tell who or what a row is about: nothing in them may be computed, rounded or guessed."""
+        return {column.name for column in self.columns if column.pii in ("identifier", "name")} | set(self.ingest.key)
 
 
 def read_declaration(path: Path) -> Source:

@@ -58,7 +58,8 @@ def check_batch(source: Source, batch_id: int) -> Refused | None:
             "names": [column.name for column in source.columns if column.pii == "name" and column.required],
         }
         rules = fill(load_rules(EXPECTATIONS / "raw.yml"), values, columns)
-        results = validate(f'select * from raw."{source.name}" where _batch_id = {int(batch_id)}', rules)
+        results = [_readable(connection, source, batch_id)]
+        results += validate(f'select * from raw."{source.name}" where _batch_id = {int(batch_id)}', rules)
         _keep(connection, "raw", source.name, results, batch_id=batch_id)
         stopped = _stopped_by(results)
         if stopped:
@@ -72,6 +73,28 @@ def check_batch(source: Source, batch_id: int) -> Refused | None:
             return refusal
         connection.execute("update audit.batch set status = 'accepted' where batch_id = %s", [batch_id])
     return None
+
+
+def _readable(connection: psycopg.Connection, source: Source, batch_id: int) -> Checked:
+    """The share of rows that could not be read: the loader refuses on it, here it warns and is kept."""
+    row = connection.execute(
+        "select coalesce(rows_in, 0), coalesce(rows_rejected, 0), scope from audit.batch where batch_id = %s",
+        [batch_id],
+    ).fetchone()
+    assert row
+    rows_in, rejected, scope = row
+    bound = source.ingest.rejects.warn
+    return Checked(
+        rule="RAW_REJECTS",
+        title="无法读取的行不超过声明的比例"
+        + ("（坏行超过拒收上限：本份增量只有撤下类的行生效）" if scope == "removals_only" else ""),
+        basis="来源声明 ingest.rejects",
+        severity="warn",
+        success=rejected <= bound * rows_in,
+        vacuous=rows_in == 0,
+        expected=f"<= {bound:.1%}",
+        observed=f"{rejected} / {rows_in}",
+    )
 
 
 def check_product(product: str, build_id: int) -> list[Checked]:

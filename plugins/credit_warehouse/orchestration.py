@@ -68,25 +68,24 @@ def business_date(context: Any) -> date:
     return date.fromisoformat(max(days)) if days else datetime.now(BUSINESS_ZONE).date()
 
 
-def take_in(source_id: str) -> list[int]:
-    """Receive and load; returns the batches that wait for the gate."""
+def take_in(source_id: str) -> None:
+    """Receive, load and gate; the asset event tells lane and build that something was accepted.
+
+    Each step takes up what an interrupted one left, so a repetition does no work twice.
+    """
     context = get_current_context()
     source, day, run_id = load_source(source_id), business_date(context), context["run_id"]
     landing = context["params"].get("landing")
     batches = receive(
         source, day, run_id, landing=Path(landing) if landing else None, endpoint=None if landing else _endpoint(source)
     )
-    return [batch_id for batch_id in batches if not _noted(load_batch(source, batch_id), source_id, run_id, batch_id)]
-
-
-def gate_raw(source_id: str, batches: list[int]) -> None:
-    """Gate each loaded batch; the asset event tells the build that something was accepted."""
-    context = get_current_context()
-    source, run_id = load_source(source_id), context["run_id"]
-    refused = [_noted(check_batch(source, batch_id), source_id, run_id, batch_id) for batch_id in batches]
+    refused = [
+        _noted(load_batch(source, batch_id) or check_batch(source, batch_id), source_id, run_id, batch_id)
+        for batch_id in batches
+    ]
     if all(refused):  # also when there was no batch
         raise AirflowSkipException("nothing new was accepted")
-    context["outlet_events"][raw_asset(source_id)].extra = {"business_date": business_date(context).isoformat()}
+    context["outlet_events"][raw_asset(source_id)].extra = {"business_date": day.isoformat()}
 
 
 def tell_outcome(source_id: str) -> None:

@@ -14,7 +14,7 @@ __all__ = ["BUSINESS_ZONE", "as_known", "in_words"]
 
 COUNTS = """
 select
-    (select count(*) from marts.record_item_as_known(%(at)s)) as record_items,
+    (select count(*) from marts.record_item_as_known(%(at)s, %(on)s)) as record_items,
     (select count(*) from marts.listing_as_known(%(at)s, %(on)s) where status = 'ACTIVE') as listings_active,
     (select count(*) from marts.publication_as_known(%(at)s, %(on)s)) as publications,
     (select count(*) from marts.directive_as_known(%(at)s, %(on)s)) as directives

@@ -60,7 +60,7 @@ contested as (
     from core.objection
     inner join marts.defaulter_listing as listing on listing.listing_id = objection.contested_id
     inner join core.credit_item as item on item.item_id = listing.item_id
-    where objection.status = 'OPEN'
+    where objection.status = 'OPEN' and objection.recorded_to = 'infinity'
 ),
 relations as (
     select distinct on (relation_id) _batch_id, removed_on
@@ -72,8 +72,8 @@ select content_batch_id from counting
 union select status_batch_id from counting
 union select content_batch_id from contested
 union select status_batch_id from contested
-union select content_batch_id from core.objection where status = 'OPEN'
-union select status_batch_id from core.objection where status = 'OPEN'
+union select content_batch_id from core.objection where status = 'OPEN' and recorded_to = 'infinity'
+union select status_batch_id from core.objection where status = 'OPEN' and recorded_to = 'infinity'
 union select _batch_id from relations where removed_on is null
 -- What the next delivery of a source is compared with.
 union select (array_agg(batch_id order by business_date desc, batch_id desc))[1]

@@ -17,6 +17,7 @@ class Totals:
 
     rows_in: int
     rejected: int
+    superseded: int
     refused_files: int
     subjects: int
     published: int
@@ -30,6 +31,7 @@ def totals() -> Totals:
         row = connection.execute(
             "select (select coalesce(sum(rows_in), 0) from audit.batch where status = 'accepted'),"
             " (select count(*) from audit.rejected_row),"
+            " (select count(*) from audit.rejection_superseded),"
             " (select count(*) from audit.batch where status = 'refused'),"
             " (select count(*) from marts.credit_record),"
             " (select count(*) from exports.feed_entry where feed = 'exposure'),"
@@ -46,6 +48,7 @@ def show(console: Console, result: Totals) -> None:
     for label, value in (
         ("收到行数 rows in", result.rows_in),
         ("隔离行数 rows quarantined", result.rejected),
+        ("其中已被后续报送取代 of these superseded", result.superseded),
         ("拒收文件 files refused", result.refused_files),
         ("主体 subjects", result.subjects),
         ("曝光条目 published", result.published),

@@ -59,7 +59,7 @@ class NewsTrigger(BaseEventTrigger):  # type: ignore[misc]  # Airflow carries no
 
 
 def _taken(source: str, day: Any) -> int | None:
-    with connect() as connection:
+    with connect(tokens=False) as connection:
         row = connection.execute(
             "select rows_in from audit.batch where source = %s and business_date = %s order by batch_id desc limit 1",
             [source, day],

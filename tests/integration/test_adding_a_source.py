@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import shutil
 from datetime import date
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 
 from credit_warehouse.identifiers import org_code_check, resident_id_check, uscc_check
 from credit_warehouse.preparation import prepare
 from credit_warehouse.settings import PROJECT_ROOT, settings
+from hostile import made
 
 PAGE = PROJECT_ROOT / "docs" / "adding-a-source.md"
 FILE_BLOCK = re.compile(r"^`(dbt_project/[^`]+)`\n\n```(?:yaml|sql)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COLUMN = re.compile(r"^ {10}- \{name: (\w+)", re.MULTILINE)
 SOURCE = "penalty_decisions"
+PERSON = f"66010119900307001{resident_id_check('66010119900307001')}"
+LAYOUT_OF_2016 = made.OLD_PENALTY_COLUMNS
+"""The columns of 行政处罚 as published in 2016."""
 
 
 def code(number: int) -> str:
@@ -28,13 +31,14 @@ def code(number: int) -> str:
     return first + uscc_check(first)
 
 
-def delivery(*rows: dict[str, str]) -> bytes:
-    """A delivery in the format the page declares."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMN.findall(PAGE.read_text(encoding="utf-8")), lineterminator="\r\n", restval="")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+def delivery(*rows: dict[str, str], layout: list[str] | None = None) -> bytes:
+    """A delivery in the format the page declares, in its own layout or with the given columns."""
+    columns = COLUMN.findall(PAGE.read_text(encoding="utf-8"))
+    lines = [
+        "".join(f"<{column}>{escape(row.get(column, ''))}</{column}>" for column in (layout or columns)) for row in rows
+    ]
+    body = "".join(f"<ROW>{line}</ROW>\n" for line in lines)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<ROWDATA>\n{body}</ROWDATA>\n'.encode()
 
 
 def decision(number: int, **changes: str) -> dict[str, str]:
@@ -55,7 +59,7 @@ def decision(number: int, **changes: str) -> dict[str, str]:
 
 
 BROKEN = {
-    "KEY_MISSING:CF_CFJGDM": {"CF_CFJGDM": "暂无"},
+    "KEY_MISSING:CF_CFJG": {"CF_CFJG": "暂无"},
     "KEY_MISSING:CF_WSH": {"CF_WSH": "无"},
     "PARTY_TYPE_UNKNOWN:CF_XDR_LB": {"CF_XDR_LB": "其他"},
     "NAME_MISSING:CF_XDR_MC": {"CF_XDR_MC": ""},
@@ -114,7 +118,7 @@ def test_a_source_is_added_by_the_two_files_of_the_page(warehouse, project_with_
         "CF_XDR_LB": "自然人",
         "CF_XDR_SHXYM": "",
         "CF_XDR_ZJLX": "身份证",
-        "CF_XDR_ZJHM": f"66010119900307001{resident_id_check('66010119900307001')}",
+        "CF_XDR_ZJHM": PERSON,
     }
     warehouse.drop(
         SOURCE,
@@ -132,4 +136,46 @@ def test_a_source_is_added_by_the_two_files_of_the_page(warehouse, project_with_
     assert len(found) == 30
     assert warehouse.rows(
         "select subject_kind, identifier_shown from marts.credit_record where subject_name = '示例人'"
-    ) == [("person", f"6601011990****{person['CF_XDR_ZJHM'][14:]}")]
+    ) == [("person", f"6601011990****{PERSON[14:]}")]
+
+
+def old_decision(number: int, **changes: str) -> dict[str, str]:
+    """The same decision as an office sends it that still uses the layout of 2016."""
+    return {
+        "CF_WSH": f"示市监罚〔2026〕{number}号",
+        "CF_CFLB1": "罚款",
+        "CF_XDR_MC": f"示例{number}有限公司",
+        "CF_XDR_SHXYM": code(number),
+        "CF_JDRQ": "2026/02/20",
+        "CF_XZJG": "示例区市场监督管理局",
+        **changes,
+    }
+
+
+def test_the_older_layout_is_read_until_its_last_day(warehouse, project_with_the_source: Path) -> None:
+    person = {"CF_XDR_MC": "示例人", "CF_XDR_SHXYM": "", "CF_XDR_SFZ": PERSON}
+    either = {"CF_XDR_SFZ": PERSON}
+    old = delivery(old_decision(1), old_decision(2, **person), old_decision(3, **either), layout=LAYOUT_OF_2016)
+    warehouse.drop(SOURCE, "b1.xml", old)
+    warehouse.drop(SOURCE, "b2.xml", delivery(decision(4)))
+    assert warehouse.ingest(date(2026, 6, 30), [SOURCE]) == {SOURCE: [None, None]}
+    assert warehouse.rows("select layout, extra_columns from audit.batch order by batch_id") == [
+        ("2016", []),
+        ("2019", []),
+    ]
+    warehouse.build(date(2026, 6, 30))
+    assert warehouse.rows(
+        f"select subject_name, subject_kind, item_title, authority from staging.stg_{SOURCE}"
+        " where reject_rule is null order by 1"
+    ) == [
+        ("示例1有限公司", "organisation", "罚款", "示例区市场监督管理局"),
+        ("示例4有限公司", "organisation", "罚款", "示例区市场监督管理局"),
+        ("示例人", "person", "罚款", "示例区市场监督管理局"),
+    ]
+    assert warehouse.rows("select row_no, rule from audit.rejected_row") == [(5, "PARTY_TYPE_UNKNOWN")]
+
+    warehouse.landing = warehouse.landing.with_name("july")
+    warehouse.drop(SOURCE, "b3.xml", delivery(old_decision(5), layout=LAYOUT_OF_2016))
+    ((refusal,),) = warehouse.ingest(date(2026, 7, 1), [SOURCE]).values()
+    assert refusal and refusal.rule == "COLUMN_MISSING"
+    assert "CF_CFJG" in refusal.zh and "CF_XZJG" in refusal.zh and "2019" in refusal.zh

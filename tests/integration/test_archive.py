@@ -206,7 +206,10 @@ def test_prune_lists_first_and_removes_when_told(old: Any) -> None:
 
 def test_an_open_objection_keeps_the_evidence(old: Any) -> None:
     assert "listed.jsonl" in due(old, date(2026, 3, 2))
-    old.execute("insert into core.objection (objection_id, contested_id, status) values ('o', '9001', 'OPEN')")
+    old.execute(
+        "insert into core.objection (objection_id, contested_id, status, recorded_from, recorded_to)"
+        " values ('o', '9001', 'OPEN', now(), 'infinity')"
+    )
     assert "listed.jsonl" not in due(old, date(2026, 3, 2))
 
 

@@ -55,7 +55,7 @@ def many(first: int, count: int = 10, **changes: str) -> list[dict[str, Any]]:
 def test_a_good_snapshot_passes_every_rule_that_applies(shared_warehouse) -> None:
     refusal, checked = gate(shared_warehouse, "good.csv", csv_file(*many(100)))
     assert refusal is None
-    assert checked == {"RAW_ROW_FLOOR": True, "RAW_KEY_PRESENT": True, "RAW_NAME_FILLED": True}
+    assert checked == {"RAW_REJECTS": True, "RAW_ROW_FLOOR": True, "RAW_KEY_PRESENT": True, "RAW_NAME_FILLED": True}
 
 
 def test_a_snapshot_of_no_rows_is_refused(shared_warehouse) -> None:

@@ -35,7 +35,7 @@ ORDERS = [
 # Current state: what holds now, not when or through which of several equal files it became known.
 STATE = {
     "core.credit_item": "select * from core.credit_item where recorded_to = 'infinity'",
-    "core.objection": "select * from core.objection",
+    "core.objection": "select * from core.objection where recorded_to = 'infinity'",
     "core.related_person": "select * from core.related_person",
     "core.subject": "select * from core.subject",
     "core.subject_identifier": "select * from core.subject_identifier",

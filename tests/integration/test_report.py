@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 
@@ -192,6 +192,44 @@ class TestBusyDay:
             "曝光清单", "法院已删除 WITHDRAWN", "法释〔2013〕17号（2017年修正）第十条", "1"
         ]  # fmt: skip
         assert "应撤未撤" not in page
+
+    def test_a_removal_is_measured_against_its_clock(self, busy_day):
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        busy_day.drop(COURT, "c.jsonl", court_file([listing(1, infoActionType="D", deleteReason="X1", updatedAt=now)]))
+        busy_day.day(date(2026, 3, 3))
+        page = report()
+        clocks = page[page.index('id="takedowns"') : page.index('id="court-questions"')]
+        # One message, one reason: received, found and sent within this test.
+        found = row(clocks, "法院已删除")
+        assert found[1:7] == ["1", "1", "0", "0", "0", "0"]
+        assert found[7].endswith(("秒", "分"))
+        assert row(page, "已删除")[1:] == ["1", "1", "0"]
+
+    def test_a_removal_that_is_late_and_one_that_nobody_had_been_told_of(self, busy_day):
+        # The person who may not be published, and one of whom the feeds still speak ten days after the deletion.
+        busy_day.execute(
+            "insert into exports.removal (item_id, reason, source, effective_at, received_at)"
+            " select item_id, 'WITHDRAWN', 'court_defaulters', '2026-03-02', '2026-03-02'"
+            " from marts.defaulter_listing where listing_id in ('1', '3')"
+        )
+        page = report()
+        clocks = page[page.index('id="takedowns"') :]
+        assert row(clocks, "法院已删除") == ["法院已删除 WITHDRAWN", "2", "0", "1", "0", "0", "1", "—"]
+        notices = page[page.index('id="attention"') : page.index('id="sources"')]
+        assert "1 项撤下超过时限" in notices
+
+    def test_what_to_ask_of_the_courts_is_counted_without_a_name(self, busy_day):
+        questions = report()
+        questions = questions[questions.index('id="court-questions"') : questions.index('id="gates"')]
+        # Listing 2 may not be published and names no unit that could be told.
+        assert row(questions, "不宜公开而未说明通报单位") == [
+            "不宜公开而未说明通报单位 NO_UNIT_TO_NOTIFY",
+            "R9",
+            "1",
+            "1",
+            "—",
+        ]
+        assert "市北区人民法院" not in questions
 
     def test_an_entry_that_should_have_left_is_shouted(self, busy_day):
         busy_day.execute("update exports.listing_decision set exposure_reasons = 'WITHDRAWN'")

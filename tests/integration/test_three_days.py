@@ -103,6 +103,12 @@ def test_every_reject_rule_is_described(played: Played) -> None:
     assert played.rows(missing) == []
 
 
+@pytest.mark.parametrize("reason", ["OBJECTION_UPHELD", "REPAIRED", "EXPIRED", "PUBLICITY_UNSTATED"])
+def test_a_listing_stays_in_for_this_reason_alone(played: Played, reason: str) -> None:
+    """Days that hold none of a kind would agree about it too."""
+    assert reason in {row["reason"] for row in oracle.read(played.truth, "exposure")}
+
+
 def test_what_leaves_is_what_the_truth_allows(played: Played) -> None:
     shown = {listing for (listing,) in played.rows(
         "select listing_id from exports.feed_entry join marts.defaulter_listing using (item_id)"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from credit_warehouse.settings import PROJECT_ROOT
+from credit_warehouse.settings import PROJECT_ROOT, Settings
 from credit_warehouse.stack import airflow_environment
 
 TEXT = (PROJECT_ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -65,7 +65,8 @@ def test_ports_are_published_on_the_loopback_address_only() -> None:
 def test_databases_stay_in_the_network_without_a_way_out() -> None:
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     reach_out = {name for name, service in SERVICES.items() if service["networks"] != ["inside"]}
-    assert reach_out == {"api-server", "worker"}
+    # The triggerer watches the services of providers.
+    assert reach_out == {"api-server", "triggerer", "worker"}
 
 
 def test_every_image_is_pinned_and_one_dockerfile_builds_ours() -> None:
@@ -106,6 +107,22 @@ def test_keys_of_the_warehouse_reach_only_who_needs_them() -> None:
         if {"warehouse_token_key", "warehouse_vault_key"} & {*service["secrets"]}
     }
     assert holders == {"init", "worker"}
+
+
+def test_who_talks_to_providers_is_told_how_and_knows_what_was_taken_in() -> None:
+    for name in ("triggerer", "worker"):
+        told = SERVICES[name]["environment"]
+        assert "WAREHOUSE_DSN_FILE" in told
+        assert {variable for variable in told if variable.startswith("WAREHOUSE_PROVIDER_")} == {
+            f"WAREHOUSE_{field.upper()}" for field in Settings.model_fields if field.startswith("provider_")
+        }
+
+
+def test_every_setting_of_the_warehouse_reaches_the_worker() -> None:
+    told = {variable.removesuffix("_FILE") for variable in SERVICES["worker"]["environment"]}
+    # Polls of the drop folder and declarations are the same everywhere.
+    own = {"ok_wait_seconds", "sources"}
+    assert {f"WAREHOUSE_{field.upper()}" for field in Settings.model_fields if field not in own} <= told
 
 
 def test_every_variable_and_secret_is_documented() -> None:

@@ -12,6 +12,7 @@ import pytest
 from credit_warehouse.report import charts, wording
 from credit_warehouse.report.attention import notices
 from credit_warehouse.report.facts import (
+    CourtQuestionLine,
     DbtNode,
     Facts,
     FeedLine,
@@ -21,6 +22,7 @@ from credit_warehouse.report.facts import (
     Period,
     ProductLine,
     SourceLine,
+    TakedownLine,
 )
 from credit_warehouse.report.masking import masked, scrubbed
 from credit_warehouse.report.page import render
@@ -158,6 +160,11 @@ def gate(suite: str) -> GateLine:
     return GateLine(suite, "RULE", "标题", "", "stop", 1, 1, 0, 0)
 
 
+def takedown(**changes: object) -> TakedownLine:
+    """One removal that left in time."""
+    return replace(TakedownLine("WITHDRAWN", "法院已删除", 1, 1, 0, 0, 0, 0, 9), **changes)  # type: ignore[arg-type]
+
+
 QUIET = Facts(
     Period(DAY, NOON, True, 1, "succeeded", NOON, NOON, NOON),
     sources=[source()],
@@ -173,6 +180,9 @@ def rules(facts: Facts) -> dict[str, str]:
 class TestAttention:
     def test_a_quiet_day_has_nothing_to_say(self):
         assert rules(QUIET) == {}
+
+    def test_removals_in_time_are_no_news(self):
+        assert rules(replace(QUIET, takedowns=[takedown(removals=2, pending=1)], court_questions=[])) == {}
 
     def test_no_test_result_is_not_a_passed_test(self):
         assert [notice.rule for notice in notices(QUIET)] == ["NO_TEST_RESULT"]
@@ -192,6 +202,9 @@ class TestAttention:
             ({"products": [ProductLine("exposure_publication", 5, 6, 1)]}, "REMOVAL_OVERDUE", "stop"),
             ({"feeds": [FeedLine("exposure", "exposure_publication", None, 2, "all", 0, 0, 0, 5, 4, NOON, [5])]},
              "FEED_TOTAL", "stop"),
+            ({"takedowns": [takedown(removals=2, met=1, late=1)]}, "TAKEDOWN_LATE", "stop"),
+            ({"court_questions": [CourtQuestionLine("MINOR_LISTED", "列入时未成年", "R5", 1, 1, DAY)]},
+             "ASK_THE_COURT", "warn"),
         ],
     )  # fmt: skip
     def test_rule(self, change: dict[str, object], rule: str, tone: str):
@@ -248,6 +261,21 @@ class TestWording:
     )
     def test_share_never_rounds_a_remainder_away(self, part: int, whole: int, shown: str):
         assert wording.share(part, whole) == shown
+
+    @pytest.mark.parametrize(
+        ("seconds", "shown"),
+        [
+            (None, "—"),
+            (0, "0 秒"),
+            (59, "59 秒"),
+            (60, "1 分"),
+            (61, "2 分"),
+            (3_600, "1 小时"),
+            (90_061, "1 天 1 小时 2 分"),
+        ],
+    )
+    def test_duration_is_never_shorter_than_it_was(self, seconds: int | None, shown: str):
+        assert wording.duration(seconds) == shown
 
 
 class TestPage:

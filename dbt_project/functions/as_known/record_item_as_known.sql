@@ -1,2 +1,2 @@
 -- depends_on: {{ ref('credit_record_item') }}
-{{ record_items(known_at='known_at') }}
+{{ record_items(day='day', known_at='known_at') }}

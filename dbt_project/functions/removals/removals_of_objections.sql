@@ -1,4 +1,4 @@
--- An outcome in favour of who objected, and, where the centre holds on objection, the objection itself.
+-- An outcome in favour of who objected; where the centre holds on objection, the objection itself.
 select
     vault.token(registered.source || ':' || said.contested_id) as item_id,
     tested.reason,
@@ -14,7 +14,8 @@ cross join lateral (
     ('CONTESTED', said.result is null and {{ policy_is_on('HOLD_ON_OBJECTION', 'day') }})
 ) as tested (reason, applies)
 where
-    tested.applies
-    and said.reject_rule is null
+    said.reject_rule is null
     and said.message_action in ('A', 'U')
+    and said.contested_id is not null
     and registered.catalogue_class is not null
+    and tested.applies

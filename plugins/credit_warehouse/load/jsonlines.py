@@ -6,17 +6,21 @@ import codecs
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 from psycopg import sql
 
-from credit_warehouse.load.target import Loaded, Target
+from credit_warehouse.declarations import Source
+from credit_warehouse.load.header import Header, alike, column_missing
+from credit_warehouse.load.rejections import Rejection
+from credit_warehouse.load.target import FIELD_LIMIT, Loaded, Target
 from credit_warehouse.refusal import Refused
 
 BLOCK = 1 << 20
 PAGE_KEYS = ("items", "data", "rows", "records")
-Rejection = tuple[int, str, str]
+MAX_DEPTH = 64
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def load(target: Target) -> Loaded:
@@ -25,25 +29,72 @@ def load(target: Target) -> Loaded:
     A service page is an array of records, or an object with such an array. ``_row_no`` is the line; in a file of
     pages it counts the records.
     """
-    first = _first_page_or_record(target)
+    _require_utf_8(target)
+    first = _first_page_or_record(target.path)
     page_key = _page_key(first)
     pages = isinstance(first, list) or page_key is not None
     page = sql.SQL("body::json -> {}").format(page_key) if page_key else sql.SQL("body::json")
-    records = (first[page_key] if page_key else [first]) if isinstance(first, dict) else first
-    extra = _unknown(target, next(iter(records), {}))
-    rejections = sorted([*_copy_lines(target), *_reject_lines(target, pages, page)])
-    if rejections and not _ends_with_break(target.path):
-        newest = target.connection.execute("select max(line_no) from line").fetchone()
-        last_bad = rejections[-1][0]
-        if newest and last_bad >= (newest[0] or 0):
-            raise Refused(
-                "FILE_TRUNCATED",
-                f"{target.file_name}：第 {last_bad} 行残缺，疑似传输中断，整份拒收",
-                f"{target.file_name}: line {last_bad} is incomplete, the transfer seems cut; refused whole",
-            )
-    rows = _take_apart(target, pages, page, extra)
+    _copy_lines(target)
+    try:
+        with target.connection.transaction():
+            broken = _broken_lines(target, pages, page)
+    except psycopg.errors.StatementTooComplex:
+        _reject_deep_lines(target)
+        broken = _broken_lines(target, pages, page)
+    for rejection in broken:
+        target.rejections.add(rejection)
+    _require_whole(target)
+    records = _records(pages, page)
+    header = _accept_members(target, records)
+    rows = _take_apart(target, records, header) - _reject_long_fields(target, header)
     target.connection.execute("drop table line")
-    return Loaded(rows, target.reject(rejections), "utf-8", extra)
+    return target.loaded(rows, "utf-8", header)
+
+
+def row_as_received(path: Path, _source: Source, row_no: int) -> str | None:
+    """The line ``row_no`` as it stands in the file; in a file of pages the record of that number."""
+    first = _first_page_or_record(path)
+    page_key = _page_key(first)
+    pages = isinstance(first, list) or page_key is not None
+    seen = 0
+    with path.open("rb") as stream:
+        _skip_mark(stream)
+        for line_no, line in enumerate(stream, start=1):
+            if not pages and line_no == row_no:
+                return line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+            records = _records_of_page(line, page_key) if pages else []
+            if seen < row_no <= seen + len(records):
+                return json.dumps(records[row_no - seen - 1], ensure_ascii=False)
+            seen += len(records)
+    return None
+
+
+def _records_of_page(line: bytes, page_key: str | None) -> list[Any]:
+    """Records of a page that was loaded; a page of which anything was rejected holds none."""
+    try:
+        page = json.loads(line, object_pairs_hook=_unique)
+        records = page[page_key] if page_key else page
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return []
+    whole = isinstance(records, list) and all(isinstance(record, dict) for record in records)
+    return records if whole else []
+
+
+def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        raise ValueError("a member occurs twice")
+    return found
+
+
+def _require_utf_8(target: Target) -> None:
+    with target.path.open("rb") as stream:
+        if stream.read(2) in UTF_16_MARKS:
+            raise Refused(
+                "FILE_UNREADABLE",
+                f"{target.file_name}：不是 UTF-8 编码的 JSONL，整份拒收",
+                f"{target.file_name}: no JSONL in UTF-8; refused whole",
+            )
 
 
 def _page_key(line: object) -> str | None:
@@ -52,39 +103,22 @@ def _page_key(line: object) -> str | None:
     return next((key for key in PAGE_KEYS if isinstance(line.get(key), list)), None)
 
 
-def _first_page_or_record(target: Target) -> dict[str, Any] | list[Any]:
-    with target.path.open("rb") as stream:
+def _first_page_or_record(path: Path) -> dict[str, Any] | list[Any]:
+    with path.open("rb") as stream:
+        _skip_mark(stream)
         for line in stream:
             if line.strip():
                 try:
                     found = json.loads(line)
-                except ValueError:
+                except (ValueError, RecursionError):
                     continue
                 if isinstance(found, dict | list):
                     return found
     return {}
 
 
-def _unknown(target: Target, sample: object) -> list[str]:
-    """Check the first record: the key must be there, new members are kept as columns."""
-    if not isinstance(sample, dict) or not sample:
-        return []
-    missing = [name for name in target.source.ingest.key if name not in sample]
-    declared = {column.name for column in target.source.columns}
-    extra = [name for name in sample if name not in declared]
-    if missing:
-        raise Refused(
-            "COLUMN_MISSING",
-            f"{target.file_name}：缺少主键字段 {', '.join(missing)}；未声明字段 {', '.join(extra) or '无'}，整份拒收",
-            f"{target.file_name}: key {', '.join(missing)} is missing; unknown: {', '.join(extra) or 'none'};"
-            " refused whole",
-        )
-    target.accept_header([*declared, *extra])
-    return extra
-
-
-def _copy_lines(target: Target) -> list[Rejection]:
-    """Fill the temporary table ``line``; return the lines that are no text."""
+def _copy_lines(target: Target) -> None:
+    """Fill the temporary table ``line``; lines that are no text are rejected."""
     db = target.connection
     db.execute("create temp table line (line_no bigint generated by default as identity, body text) on commit drop")
     try:
@@ -97,81 +131,183 @@ def _copy_lines(target: Target) -> list[Rejection]:
             ) as copy,
         ):
             _skip_mark(stream)
+            before = b"\n"
             while block := stream.read(BLOCK):
+                if b"\n\\." in before + block:
+                    raise psycopg.DataError("an end-of-data mark, at which servers before 18 stop")
+                before = block[-2:]
                 copy.write(block)
-        return []
     except psycopg.DataError:
-        return _copy_line_by_line(target)
+        _copy_line_by_line(target)
 
 
-def _copy_line_by_line(target: Target) -> list[Rejection]:
-    rejections: list[Rejection] = []
-
+def _copy_line_by_line(target: Target) -> None:
     def good() -> Iterator[tuple[int, str]]:
         with target.path.open("rb") as stream:
             _skip_mark(stream)
             for line_no, line in enumerate(stream, start=1):
-                try:
-                    body = line.decode().strip()
-                except UnicodeDecodeError:
-                    rejections.append((line_no, "ENCODING_INVALID", ""))
-                    continue
-                if "\0" in body:
-                    rejections.append((line_no, "NUL_BYTE", ""))
-                elif body:
-                    yield line_no, body
+                text = line.decode("utf-8", "surrogateescape").strip()
+                if "\0" in text:
+                    target.rejections.add(Rejection(line_no, "NUL_BYTE", text=text))
+                elif not text.isascii() and any("\udc80" <= char <= "\udcff" for char in text):
+                    target.rejections.add(Rejection(line_no, "ENCODING_INVALID", text=text))
+                elif text:
+                    yield line_no, text
 
     with target.connection.cursor().copy("copy line (line_no, body) from stdin") as copy:
         for row in good():
             copy.write_row(row)
-    return rejections
 
 
-def _skip_mark(stream: Any) -> None:
+def _skip_mark(stream: IO[bytes]) -> None:
     if stream.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
         stream.seek(0)
 
 
-def _reject_lines(target: Target, pages: bool, page: sql.Composable) -> list[Rejection]:
+def _broken_lines(target: Target, pages: bool, page: sql.Composable) -> list[Rejection]:
     """Take the lines that hold no record, or no page of records, out of the table ``line``."""
-    # The type json lets through escapes that are no character; jsonb does not, but takes longer to read.
-    broken = sql.SQL(
-        "not pg_input_is_valid(body, case when body ~* '\\\\u(0000|d[89a-f])' then 'jsonb' else 'json' end)"
-    )
-    no_record = sql.SQL("when json_typeof(body::json) <> 'object' then true else false")
+    # IS JSON lets through escapes that are no character; jsonb does not, but takes longer to read.
+    no_character = sql.SQL("body ~* '\\\\u(0000|d[89a-f])' and not pg_input_is_valid(body, 'jsonb')")
+    kind = sql.SQL("" if pages else "object")
     no_page = sql.SQL(
-        "when json_typeof({page}) is distinct from 'array' then true"
-        " else exists (select from json_array_elements({page}) e where json_typeof(e.value) <> 'object')"
+        "when json_typeof({page}) is distinct from 'array' then 'JSON_INVALID'"
+        " when exists (select from json_array_elements({page}) e where json_typeof(e.value) <> 'object')"
+        " then 'JSON_INVALID'"
     ).format(page=page)
-    query = sql.SQL("delete from line where case when body is null then true when {} then true {} end"
-                    " returning line_no, body is null").format(broken, no_page if pages else no_record)  # fmt: skip
-    found = target.connection.execute(query).fetchall()
-    return [(line_no, "JSON_INVALID", "") for line_no, blank in found if not blank]
-
-
-def _take_apart(target: Target, pages: bool, page: sql.Composable, extra: list[str]) -> int:
-    names = [*(column.name for column in target.source.columns), *extra]
-    columns = sql.SQL(", ").join(sql.Identifier(name) for name in names)
-    typed = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(name)) for name in names)
-    records = (
-        sql.SQL(
-            "select row_number() over (order by line_no, e.ordinality) as row_no, e.value as record"
-            " from line, json_array_elements({page}) with ordinality e"
-        ).format(page=page)
-        if pages
-        else sql.SQL("select line_no as row_no, body::json as record from line")
+    rule = sql.SQL(
+        "case when coalesce(btrim(body), '') = '' then 'BLANK'"
+        " when {no_character} then 'JSON_INVALID'"
+        " when not (body is json {kind} with unique keys) then"
+        # Of two members of one name nobody knows which is meant.
+        " case when body is json {kind} then 'JSON_DUPLICATE' else 'JSON_INVALID' end"
+        " {no_page} end"
+    ).format(no_character=no_character, kind=kind, no_page=no_page if pages else sql.SQL(""))
+    query = sql.SQL("delete from line where {rule} is not null returning line_no, {rule}, coalesce(body, '')").format(
+        rule=rule
     )
+    found = target.connection.execute(query).fetchall()
+    return [Rejection(line_no, rule, text=body) for line_no, rule, body in sorted(found) if rule != "BLANK"]
+
+
+def _reject_deep_lines(target: Target) -> None:
+    """Lines nested so deeply that the server refuses to read them."""
+    with target.path.open("rb") as stream:
+        _skip_mark(stream)
+        for line_no, line in enumerate(stream, start=1):
+            if _depth(line) > MAX_DEPTH:
+                gone = target.connection.execute("delete from line where line_no = %s", [line_no])
+                if gone.rowcount:
+                    text = line.decode("utf-8", "surrogateescape").strip()
+                    target.rejections.add(Rejection(line_no, "JSON_TOO_DEEP", text=text))
+
+
+def _depth(line: bytes) -> int:
+    """Brackets open at once, at most. Those inside strings count too: nobody writes 64 of them by chance."""
+    depth = deepest = 0
+    for byte in line:
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _require_whole(target: Target) -> None:
+    if not len(target.rejections) or _ends_with_break(target.path):
+        return
+    newest = target.connection.execute("select max(line_no) from line").fetchone()
+    last_bad = target.rejections.last_row
+    if newest and last_bad >= (newest[0] or 0):
+        raise Refused(
+            "FILE_TRUNCATED",
+            f"{target.file_name}：第 {last_bad} 行残缺，疑似传输中断，整份拒收",
+            f"{target.file_name}: line {last_bad} is incomplete, the transfer seems cut; refused whole",
+        )
+
+
+def _records(pages: bool, page: sql.Composable) -> sql.Composable:
+    if not pages:
+        return sql.SQL("select line_no as row_no, body::json as record from line")
+    return sql.SQL(
+        "select row_number() over (order by line_no, e.ordinality) as row_no, e.value as record"
+        " from line, json_array_elements({page}) with ordinality e"
+    ).format(page=page)
+
+
+def _accept_members(target: Target, records: sql.Composable) -> Header:
+    """Check the members of all records: the key must be there, none renamed; new ones are kept as columns.
+
+    A member may be left out where it says nothing, so that only one that is gone from every record while another
+    much like it appeared counts as renamed.
+    """
+    source = target.source
+    rows = target.connection.execute(
+        sql.SQL("select distinct json_object_keys(record) from ({}) as r").format(records)
+    ).fetchall()
+    members = {name for (name,) in rows}
+    layouts = source.layouts_on(target.business_date)
+    if not members:
+        return Header([], [], [], layouts[0].version)
+    for layout in layouts:
+        called = {declared: name for name, declared in layout.renamed.items()}
+        known = {called.get(column.name, column.name) for column in source.columns}
+        unknown = sorted(members - known)
+        gone = [called.get(column.name, column.name) for column in source.columns if column.required]
+        lost = [called.get(name, name) for name in source.ingest.key if called.get(name, name) not in members]
+        renamed = alike([name for name in gone if name not in members], unknown)
+        if not lost and not renamed:
+            return target.accept_members(layout, sorted(members))
+    raise column_missing(source, layouts[0], members, target.file_name)
+
+
+def _take_apart(target: Target, records: sql.Composable, header: Header) -> int:
+    if not header.columns:
+        return 0
+    columns = sql.SQL(", ").join(sql.Identifier(name) for name in header.columns)
+    members = sql.SQL(", ").join(sql.Identifier(name) for name in header.names)
+    typed = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(name)) for name in header.names)
     cursor = target.connection.execute(
         sql.SQL(
             "with records as ({records})"
             " insert into {table} (_row_no, {columns})"
-            " select r.row_no, {columns} from records r, json_to_record(r.record) as t({typed})"
-        ).format(records=records, table=target.table, columns=columns, typed=typed)
+            " select r.row_no, {members} from records r, json_to_record(r.record) as t({typed})"
+        ).format(records=records, table=target.table, columns=columns, members=members, typed=typed)
     )
     return cursor.rowcount
 
 
+def _reject_long_fields(target: Target, header: Header) -> int:
+    """Move rows with an oversized member from the table to the rejected ones; only long lines can have one."""
+    long = target.connection.execute(
+        "select exists (select from line where octet_length(body) > %s)", [FIELD_LIMIT]
+    ).fetchone()
+    if long != (True,):
+        return 0
+    names = sql.SQL(", ").join(sql.SQL("({}, {})").format(sql.Literal(n), sql.Identifier(n)) for n in header.columns)
+    key = sql.SQL(", ").join(sql.Identifier(name) for name in target.source.ingest.key)
+    found = target.connection.execute(
+        sql.SQL(
+            "delete from {table} where _batch_id = %s and greatest({lengths}) > {limit}"
+            " returning _row_no, (select name from (values {names}) as v(name, value)"
+            " where length(value) > {limit} limit 1), array[{key}]"
+        ).format(
+            table=target.table,
+            lengths=sql.SQL(", ").join(sql.SQL("length({})").format(sql.Identifier(name)) for name in header.columns),
+            limit=sql.Literal(FIELD_LIMIT),
+            names=names,
+            key=key,
+        ),
+        [target.batch_id],
+    ).fetchall()
+    for row_no, name, values in sorted(found):
+        target.rejections.add(Rejection(row_no, "FIELD_TOO_LONG", name, key=values))
+    return len(found)
+
+
 def _ends_with_break(path: Path) -> bool:
     with path.open("rb") as stream:
+        if not stream.seek(0, 2):
+            return True
         stream.seek(-1, 2)
         return stream.read(1) == b"\n"

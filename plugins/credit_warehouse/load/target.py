@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
-from credit_warehouse.declarations import Source
+from credit_warehouse.declarations import Layout, Source
+from credit_warehouse.load import header
+from credit_warehouse.load.header import Header
+from credit_warehouse.load.rejections import Rejections
 from credit_warehouse.migrate import add_columns
-from credit_warehouse.refusal import Refused
+
+FIELD_LIMIT = 65_536
+"""Characters of one field. The longest legal text here (scope of business, facts of a case) has a tenth of that."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class Loaded:
     rows: int
     rejected: int
     encoding: str
-    extra_columns: list[str] = field(default_factory=list)
+    header: Header
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class Target:
     path: Path
     batch_id: int
     file_name: str
+    business_date: date
+    rejections: Rejections = field(default_factory=Rejections)
 
     @property
     def table(self) -> sql.Identifier:
@@ -43,28 +51,21 @@ class Target:
         """The next copied row gets ``_row_no = first``."""
         self.connection.execute("select setval(%s, %s, false)", [f"raw.{self.source.name}__row_no", first])
 
-    def accept_header(self, header: Sequence[str]) -> list[str]:
-        """Check a header against the declaration; unknown columns are kept and returned.
+    def accept_header(self, names: Sequence[str]) -> Header:
+        """Check a header against the declaration; unknown columns are added to the table and reported.
 
-        Raises Refused (HEADER_DUPLICATE, COLUMN_MISSING).
+        Raises Refused (HEADER_DUPLICATE, HEADER_UNUSABLE, COLUMN_MISSING).
         """
-        declared = {column.name: column for column in self.source.columns}
-        if len(set(header)) != len(header) or not all(header):
-            raise Refused(
-                "HEADER_DUPLICATE",
-                f"{self.file_name}：表头有重复或空列名",
-                f"{self.file_name}: the header repeats a column or leaves one without a name",
-            )
-        extra = [name for name in header if name not in declared]
-        missing = [name for name, column in declared.items() if column.required and name not in header]
-        if missing:
-            raise Refused(
-                "COLUMN_MISSING",
-                f"{self.file_name}：缺少列 {', '.join(missing)}；多出列 {', '.join(extra) or '无'}，整份拒收",
-                f"{self.file_name}: missing {', '.join(missing)}; unknown {', '.join(extra) or 'none'}; refused whole",
-            )
-        add_columns(self.connection, self.source.name, extra)
-        return extra
+        found = header.accept(self.source, names, self.business_date, self.file_name)
+        add_columns(self.connection, self.source.name, found.extra)
+        return found
+
+    def accept_members(self, layout: Layout, names: Sequence[str]) -> Header:
+        """The same for a format whose rows name their own columns, once the layout is known."""
+        header.require_usable(names, self.file_name)
+        found = header.of_layout(self.source, layout, names, self.file_name)
+        add_columns(self.connection, self.source.name, found.extra)
+        return found
 
     def copy_into(self, columns: Sequence[str], options: str) -> sql.Composed:
         """``COPY raw.<source> (columns) FROM STDIN`` with the given options."""
@@ -83,12 +84,11 @@ class Target:
                 count += 1
         return count
 
-    def reject(self, rejections: Iterable[tuple[int, str, str]]) -> int:
-        """Record (row number, rule, field) of rows that were not loaded; return how many."""
-        rows = list(rejections)
-        with self.connection.cursor().copy(
-            "copy audit.rejected_row (batch_id, row_no, stage, rule, field) from stdin"
-        ) as copy:
-            for row_no, rule, field_name in rows:
-                copy.write_row((self.batch_id, row_no, "load", rule, field_name))
-        return len(rows)
+    def key_of(self, columns: Sequence[str], values: Sequence[str | None]) -> list[str | None]:
+        """The key of a row, as it was read."""
+        known = dict(zip(columns, values, strict=False))
+        return [known.get(name) for name in self.source.ingest.key]
+
+    def loaded(self, rows: int, encoding: str, found: Header) -> Loaded:
+        """Record the rejected rows and close the load."""
+        return Loaded(rows, self.rejections.write(self.connection, self.batch_id), encoding, found)

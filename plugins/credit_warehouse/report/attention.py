@@ -65,6 +65,8 @@ def notices(facts: Facts) -> list[Notice]:
     found = [
         *_build(facts),
         *_left_behind(facts),
+        *_takedowns(facts),
+        *_court_questions(facts),
         *_refused(facts),
         *_gates(facts),
         *_dbt(facts),
@@ -128,6 +130,33 @@ def _left_behind(facts: Facts) -> Iterator[Notice]:
                 "feeds",
                 "FEED_TOTAL",
             )
+
+
+def _takedowns(facts: Facts) -> Iterator[Notice]:
+    late = sum(line.late for line in facts.takedowns or [])
+    if late:
+        named = "、".join(line.reason_zh or line.reason for line in facts.takedowns or [] if line.late)
+        yield Notice(
+            "stop",
+            f"{late:,} 项撤下超过时限",
+            f"涉及：{named}。先看 DAG withdraw 的日志，排除原因后重新运行；逐项见 marts.takedown_sla。",
+            "removals are later than their clock allows",
+            "takedowns",
+            "TAKEDOWN_LATE",
+        )
+
+
+def _court_questions(facts: Facts) -> Iterator[Notice]:
+    asked = facts.court_questions or []
+    if asked:
+        yield Notice(
+            "warn",
+            f"{sum(line.listings for line in asked):,} 项须向法院核实",
+            "只有法院能更正、撤销或删除；核实以前，对本人不利的内容能停则停。",
+            "questions that only the courts can answer",
+            "court-questions",
+            "ASK_THE_COURT",
+        )
 
 
 def _refused(facts: Facts) -> Iterator[Notice]:

@@ -105,6 +105,16 @@ class RejectLine:
 
 
 @dataclass(frozen=True)
+class SettledLine:
+    """Rows quarantined earlier that a delivery of this period settled, by source and ground."""
+
+    source: str
+    label: str
+    ground: str
+    rows: int
+
+
+@dataclass(frozen=True)
 class Example:
     """Where one quarantined row can be found."""
 
@@ -234,6 +244,38 @@ class ProductLine:
 
 
 @dataclass(frozen=True)
+class TakedownLine:
+    """Removals for one reason against their clocks: those of the period, and those still open, however old."""
+
+    reason: str
+    reason_zh: str
+    removals: int
+    met: int
+    late: int
+    """Gone too late, or due and not gone yet."""
+    pending: int
+    """Not gone everywhere yet, within the time."""
+    unclocked: int
+    """Gone; no clock binds."""
+    never_sent: int
+    """Nobody had been told of the listing."""
+    longest_seconds: int | None
+    """From receipt until the last feed was told."""
+
+
+@dataclass(frozen=True)
+class CourtQuestionLine:
+    """Listings with one question that only the court can answer."""
+
+    alert: str
+    alert_zh: str
+    rule: str
+    listings: int
+    courts: int
+    since: date | None
+
+
+@dataclass(frozen=True)
 class GateLine:
     """One rule at the border over everything it was applied to in the period."""
 
@@ -311,6 +353,7 @@ class Facts:
     trend: list[TrendPoint] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     rejects: list[RejectLine] = field(default_factory=list)
+    settled: list[SettledLine] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
     verdicts: list[VerdictLine] | None = None
     orphans: list[OrphanLine] | None = None
@@ -322,6 +365,8 @@ class Facts:
     feeds: list[FeedLine] = field(default_factory=list)
     removals: list[RemovalLine] = field(default_factory=list)
     products: list[ProductLine] | None = None
+    takedowns: list[TakedownLine] | None = None
+    court_questions: list[CourtQuestionLine] | None = None
     gates: list[GateLine] = field(default_factory=list)
     findings: list[GateFinding] = field(default_factory=list)
     dbt_groups: list[DbtGroup] = field(default_factory=list)

@@ -68,7 +68,12 @@ def render(facts: Facts, sources: list[Source]) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        count=wording.count, moment=wording.moment, day=wording.day, node=wording.node, scrubbed=scrubbed
+        count=wording.count,
+        moment=wording.moment,
+        day=wording.day,
+        duration=wording.duration,
+        node=wording.node,
+        scrubbed=scrubbed,
     )
     return environment.get_template(TEMPLATE).render(**_context(facts, sources))
 

@@ -100,6 +100,7 @@ class Reader:
             trend=self.trend(),
             outcomes=self.outcomes(),
             rejects=self.rejects(),
+            settled=self.settled(),
             examples=self.examples(),
             verdicts=self.verdicts(),
             orphans=self.orphans(),
@@ -111,6 +112,8 @@ class Reader:
             feeds=self.feeds(),
             removals=self.removals(),
             products=self.products(),
+            takedowns=self.takedowns(),
+            court_questions=self.court_questions(),
             gates=self.gates(),
             findings=self.findings(),
             dbt_groups=self.dbt_groups(),
@@ -339,6 +342,26 @@ class Reader:
             """).format(known=self._or_empty("core.reject_rule", "rule", "reason_zh", "reason_en", "what_was_done_zh")),
         )  # fmt: skip
 
+    def settled(self) -> list[facts.SettledLine]:
+        """Rows quarantined in any earlier file that a file taken in on this day settled."""
+        if not self.has("audit.rejection_superseded"):
+            return []
+        return self._rows(
+            facts.SettledLine,
+            """
+            select batch.source, registered.label, settled.ground, count(*) as rows
+            from (
+                select distinct batch_id, row_no, superseded_by, ground from audit.rejection_superseded
+            ) as settled
+            inner join audit.batch on settled.superseded_by = batch.batch_id
+            inner join audit.build using (build_id)
+            inner join audit.source as registered using (source)
+            where build.business_date = %(day)s
+            group by batch.source, registered.label, settled.ground
+            order by batch.source, settled.ground
+            """,
+        )
+
     def examples(self) -> list[facts.Example]:
         """A few rows of each rule, from as many files as possible, with the value where it is not personal."""
         found = self._rows(
@@ -499,7 +522,7 @@ class Reader:
                 count(*) filter (where subject_kind = 'organisation') as organisations
             from marts.defaulter_listing
             group by status
-            order by array_position(array['ACTIVE', 'EXPIRED', 'DELETED', 'REVOKED'], status)
+            order by array_position(array['ACTIVE', 'SUPPRESSED', 'EXPIRED', 'DELETED', 'REVOKED'], status)
             """,
         )
 
@@ -681,6 +704,64 @@ class Reader:
                     for product in known
                 ),
             ),
+        )
+
+    def takedowns(self) -> list[facts.TakedownLine] | None:
+        """Removals against their clocks; what is still open counts whatever its age."""
+        if not self.has("marts.takedown_sla"):
+            return None
+        return self._rows(
+            facts.TakedownLine,
+            sql.SQL(
+                """
+            with measured as materialized (
+                select
+                    reason,
+                    state,
+                    is_late,
+                    extract(
+                        epoch from greatest(gone_from_exposure_at, gone_from_departments_at) - received_at
+                    ) as seconds
+                from marts.takedown_sla
+                where state = 'PENDING' or received_at > coalesce(%(since)s::timestamptz, '-infinity')
+            ),
+            known as (select distinct on (reason) * from {known} as every order by reason, valid_from desc)
+            select
+                measured.reason,
+                coalesce(max(known.reason_zh), '') as reason_zh,
+                count(*) as removals,
+                count(*) filter (where state = 'GONE' and not is_late) as met,
+                count(*) filter (where is_late) as late,
+                count(*) filter (where state = 'PENDING' and is_late is not true) as pending,
+                count(*) filter (where state = 'GONE' and is_late is null) as unclocked,
+                count(*) filter (where state = 'NEVER_SENT') as never_sent,
+                ceil(max(seconds) filter (where state = 'GONE'))::bigint as longest_seconds
+            from measured
+            left join known using (reason)
+            group by measured.reason
+            order by late desc, pending desc, removals desc, measured.reason
+            """
+            ).format(known=self._exclusion_reasons()),
+        )
+
+    def court_questions(self) -> list[facts.CourtQuestionLine] | None:
+        """What has to be asked of the courts: how many listings, and since when the oldest."""
+        if not self.has("marts.listing_alert"):
+            return None
+        return self._rows(
+            facts.CourtQuestionLine,
+            """
+            select
+                alert,
+                max(alert_zh) as alert_zh,
+                max(rule) as rule,
+                count(*) as listings,
+                count(distinct court_name) as courts,
+                min(since) as since
+            from marts.listing_alert
+            group by alert
+            order by listings desc, alert
+            """,
         )
 
     # ---------------------------------------------------------------- what was checked

@@ -23,11 +23,21 @@ VERDICTS = {
     "UNKNOWN": ("无法判定", "unknown"),
 }
 
-STATUSES = {"ACTIVE": "现行有效", "EXPIRED": "期限届满", "DELETED": "已删除", "REVOKED": "已撤销"}
+STATUSES = {
+    "ACTIVE": "现行有效",
+    "SUPPRESSED": "停止使用，待法院确认",
+    "EXPIRED": "期限届满",
+    "DELETED": "已删除",
+    "REVOKED": "已撤销",
+}
 KINDS = {"person": "自然人", "organisation": "单位"}
 POLARITIES = {"negative": "失信类", "neutral": "中性", "positive": "守信类"}
 DELIVERIES = {"full": "全量", "delta": "增量"}
-PRODUCTS = {"exposure_publication": "曝光清单", "punishment_directive": "联合惩戒指令"}
+PRODUCTS = {
+    "exposure_publication": "曝光清单",
+    "restricted_notice": "单位通报（不宜公开）",
+    "punishment_directive": "联合惩戒指令",
+}
 SCOPES = {"all": "全部", "removals_only": "仅撤下"}
 BUILD_STATUSES = {"succeeded": ("成功", "good"), "failed": ("失败", "stop"), "running": ("进行中", "info")}
 SEVERITIES = {"stop": "拦截", "warn": "提示"}
@@ -61,6 +71,18 @@ def share(part: int, whole: int) -> str:
 def moment(value: datetime | None) -> str:
     """A time to the minute."""
     return value.strftime("%Y-%m-%d %H:%M") if value else "—"
+
+
+def duration(seconds: int | None) -> str:
+    """4000 -> 1 小时 6 分; never less than it was."""
+    if seconds is None:
+        return "—"
+    if seconds < 60:
+        return f"{seconds} 秒"
+    minutes = -(-seconds // 60)
+    days, hours, minutes = minutes // 1440, minutes % 1440 // 60, minutes % 60
+    parts = ((days, "天"), (hours, "小时"), (minutes, "分"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 def day(value: date) -> str:

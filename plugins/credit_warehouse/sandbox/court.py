@@ -18,6 +18,8 @@ S = TypeVar("S")
 SOURCE = "court_defaulters"
 LISTED_SHARE = 0.2
 FIRST_LISTING = date(2019, 1, 20)
+BASE_TERM, LONGEST_TERM = 24, 60
+"""Months of Art. 2, para. 1: two years, extended by three at most."""
 BREAKS = ("CONDUCT_UNKNOWN", "PARTY_TYPE_UNKNOWN", "ACTION_UNKNOWN", "DATE_INVALID", "KEY_MISSING")
 LOOK_ALIKES = {
     "颜": "闫",
@@ -59,15 +61,32 @@ class Listing:
     related: tuple[tuple[Person, str], ...] = ()
     performed: bool = False
     partly: bool = False
-    public: bool = True
+    public: bool | None = True
+    """None where the court does not say."""
+    notify_unit: str | None = None
     minor: bool = False
     contradicts: bool = False
+    age_error: int = 0
+    """Years by which the stated age differs from that on the day of publication."""
+    decision_stated: bool = True
     revision: int = 0
 
     @property
+    def since(self) -> date:
+        """The day from which it is known to hold."""
+        return self.decided if self.decision_stated else self.published
+
+    @property
     def ends(self) -> date | None:
-        """End of the term; items 2 to 6 of Article 1 only."""
-        return months_after(self.decided, self.term_months) if self.term_months else None
+        """End of the term; item 1 of Article 1 alone has none.
+
+        What the court does not state is as long as it may be: more than two years for violence or several acts only.
+        """
+        if self.conducts == ("D1",):
+            return None
+        extendable = len(self.conducts) > 1 or "D2" in self.conducts
+        stated = self.term_months or (LONGEST_TERM if extendable else BASE_TERM)
+        return months_after(self.since, min(stated, LONGEST_TERM))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +145,11 @@ class Court:
         """What the first day lists, as the court means it."""
         return [message.listing for message in self.messages[0] if message.action == "A" and not message.breaks]
 
+    def corrections(self, day: int) -> list[Message]:
+        """What the court puts right on a day in listings that nothing else happens to."""
+        corrected = {plant.key for plant in self.plants if plant.day == day and plant.label == "CORRECTED"}
+        return [message for message in self.messages[day] if str(message.listing.id) in corrected]
+
     # ---------- first day
 
     def _first_day(self) -> None:
@@ -140,10 +164,12 @@ class Court:
             self._hidden,
             self._without_valid_number,
             self._contradicting,
+            self._wrongly_shown,
             self._two_names,
             self._short_numbers,
             self._permits,
             self._expired,
+            self._left_to_the_law,
             self._performed,
             self._by_org_code,
         ):
@@ -168,7 +194,14 @@ class Court:
     def _hidden(self) -> int:
         for subject in self._take_parties(self._special, 2):
             self._plant(0, self._list(0, subject, public=False), "NOT_PUBLIC")
-        return self._special
+        for label, facts in (
+            ("NOT_PUBLIC", {"public": False, "performed": True}),
+            ("NO_UNIT_TO_NOTIFY", {"public": False, "notify_unit": None}),
+            ("PUBLICITY_UNSTATED", {"public": None}),
+        ):
+            for person in self._take_persons(1):
+                self._plant(0, self._list(0, person, **facts), label)
+        return self._special + 3
 
     def _without_valid_number(self) -> int:
         for i, person in enumerate(self._take_persons(self._special + 1)):
@@ -200,6 +233,26 @@ class Court:
                 fixed = replace(listing, contradicts=False, sex=person.sex, birth=person.birth)
                 self._to_correct.append((fixed, "CONTRADICTION_CORRECTED"))
         return len(people)
+
+    def _wrongly_shown(self) -> int:
+        """An age or a shown number that cannot be this person's; an age of today, where the listing is old, can."""
+        start = self.period.start
+        people = self._take_persons(2 * self._special, lambda person: person.birth.year < 1975)
+        for i, person in enumerate(people):
+            if i % 2:
+                wrong: dict[str, object] = {"card": mask_resident_id(people[i - 1].number)}
+            else:
+                wrong = {"age_error": self.rng.choice((-5, 15))}
+            listing = self._list(0, person, contradicts=True, **wrong)
+            self._plant(0, listing, "SHOWN_NUMBER_CONFLICT" if i % 2 else "AGE_CONFLICT")
+        published = start - timedelta(days=5 * 365)
+        grown_up = self._take_persons(2, lambda person: person.birth.year < 1998)
+        for person in grown_up:
+            listing = self._list(
+                0, person, published=published, conducts=("D1",), age_error=start.year - published.year
+            )
+            self._plant(0, listing, "AGE_OF_TODAY")
+        return len(people) + len(grown_up)
 
     def _two_names(self) -> int:
         people = self._take_persons(self._special)
@@ -244,6 +297,38 @@ class Court:
             )
             self._plant(0, listing, "EXPIRED")
             self._run_out.append(listing)
+        return len(people)
+
+    def _left_to_the_law(self) -> int:
+        """Terms and days of decision that the court leaves out or gets wrong, on both sides of the end the law sets."""
+        start = self.period.start
+        second_day = start + timedelta(days=1)
+        cases: tuple[tuple[str, tuple[str, ...], int | None, date, bool], ...] = (
+            ("TERM_UNSTATED", ("D4",), None, months_after(start, -12), True),
+            ("TERM_UNSTATED", ("D4",), None, months_after(start, -26), True),
+            ("TERM_UNSTATED", ("D2",), None, months_after(start, -40), True),
+            ("TERM_UNSTATED", ("D2",), None, months_after(start, -61), True),
+            ("TERM_UNSTATED", ("D1", "D5"), None, months_after(start, -40), True),
+            ("TERM_UNSTATED", ("D3", "D5"), None, months_after(start, -61), True),
+            ("TERM_TOO_LONG", ("D3", "D6"), 600, months_after(start, -59), True),
+            ("TERM_TOO_LONG", ("D3", "D6"), 600, months_after(start, -61), True),
+            ("TERM_ENDS", ("D6",), 24, months_after(second_day, -24), True),
+            ("TERM_ENDS", ("D6",), None, months_after(second_day, -24), True),
+            ("DECISION_UNSTATED", ("D3",), 24, months_after(start, -24) - timedelta(days=4), False),
+            ("DECISION_UNSTATED", ("D3",), 24, months_after(start, -25), False),
+        )
+        people = self._take_persons(len(cases), lambda person: person.birth.year < 1998)
+        for person, (label, conducts, months, decided, stated) in zip(people, cases, strict=True):
+            listing = self._list(
+                0,
+                person,
+                conducts=conducts,
+                term_months=months,
+                decided=decided,
+                published=decided + timedelta(days=9),
+                decision_stated=stated,
+            )
+            self._plant(0, listing, label)
         return len(people)
 
     def _performed(self) -> int:
@@ -366,6 +451,9 @@ class Court:
             "published": published,
             "decided": decided,
             "term_months": term,
+            "notify_unit": (
+                words.NOTIFY_UNITS[listing_id % len(words.NOTIFY_UNITS)] if facts.get("public") is False else None
+            ),
             "amount": rng.randint(3_000, 5_000_000),
         }
         if isinstance(subject, Organisation):
@@ -375,7 +463,7 @@ class Court:
                 (subject.representative, RELATIONS[0]),
                 *(((controller, rng.choice(RELATIONS[1:])),) if controller else ()),
             )
-        return Listing(**{**values, **facts, "conducts": conducts, "term_months": term})  # type: ignore[arg-type]
+        return Listing(**{**values, **facts, "conducts": conducts})  # type: ignore[arg-type]
 
     def _published(self, subject: Subject) -> date:
         earliest = FIRST_LISTING

@@ -115,7 +115,8 @@ class _Assembly:
         replaced = [plant for plant in self.registry.plants if plant.label == "REPRESENTATIVE_CHANGED"]
         self.orders = CourtOrders(population, self.court, replaced, seed, period)
         self.lists = OfficialLists(population, self.court.listed, seed, period)
-        self.responses = Responses(self.court.first_listings, self.lists.violations[0], seed, period)
+        corrections = [self.court.corrections(day) for day in range(period.days)]
+        self.responses = Responses(self.court.first_listings, corrections, self.lists.violations[0], seed, period)
         self.deliveries: list[Sequence[object]] = []
         self.rejects: list[Sequence[object]] = []
         self.totals: Counter[str] = Counter()
@@ -257,7 +258,7 @@ class _Assembly:
 
     def _write_truth(self, late: bool) -> None:
         folder = self.out / "truth"
-        court = truth.CourtTruth(self.court, self.period)
+        court = truth.CourtTruth(self.court, self.responses, self.period)
         other = truth.OtherTruth(self.registry, self.tax, self.banks, self.period)
         lists = truth.ListTruth(
             self.orders.limits,
@@ -279,6 +280,8 @@ class _Assembly:
             truth.write_table(folder, "items", chain(court.items(day), other.items(day), lists.items(day)))
             truth.write_table(folder, "exposure", court.exposure(day))
             truth.write_table(folder, "directives", court.directives(day))
+            truth.write_table(folder, "notices", court.notices(day))
+            truth.write_table(folder, "listings", court.listings(day))
         truth.write_table(folder, "subjects", truth.subjects(self.population))
         truth.write_table(folder, "rejects", self.rejects)
         truth.write_table(folder, "deliveries", self.deliveries)

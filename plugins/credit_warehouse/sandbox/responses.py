@@ -13,7 +13,7 @@ from itertools import count
 from typing import TypeVar
 
 from credit_warehouse.sandbox.bank import BANKS
-from credit_warehouse.sandbox.court import Listing
+from credit_warehouse.sandbox.court import Listing, Message
 from credit_warehouse.sandbox.lists import Entry
 from credit_warehouse.sandbox.period import Period, Plant
 from credit_warehouse.sandbox.population import Subject
@@ -28,7 +28,9 @@ NO_SUCH_MEASURE = "QDSB-9-9"
 DEPARTMENTS = {"fgj": "发改局", "cz": "财政局", "rs": "人社局", "ly": "旅游局"}
 MATTERS = ("政府采购供应商资格审查", "补贴资金申报", "项目审批", "团队出境游备案")
 RESULTS = ("拦截", "限制", "审慎参考", "审慎参考", "未惩戒")
-KINDS = ("不应列入", "信息不准", "应删除未删除", "非本人")
+INACCURATE = "信息不准"
+KINDS = ("不应列入", INACCURATE, "应删除未删除", "非本人")
+MINUTES = timedelta(minutes=30)
 BREAKS = {
     REJECTIONS: (
         "KEY_MISSING:jgdm",
@@ -127,15 +129,24 @@ F = TypeVar("F", Refusal, Feedback, Objection, Repair)
 class Responses:
     """What came back on each day; every day has some of everything."""
 
-    def __init__(self, listings: Sequence[Listing], violations: Sequence[Entry], seed: int, period: Period) -> None:
+    def __init__(
+        self,
+        listings: Sequence[Listing],
+        corrections: Sequence[Sequence[Message]],
+        violations: Sequence[Entry],
+        seed: int,
+        period: Period,
+    ) -> None:
         self.rng = random.Random(f"{seed}/responses")
         self.period = period
         self.plants: list[Plant] = []
         self._numbers = count(1)
         self._listings = [listing for listing in listings if listing.subject and not listing.minor]
+        self._corrections = corrections
         self._violations = [entry for entry in violations if not entry.breaks]
         self.rng.shuffle(self._listings)
         self.rng.shuffle(self._violations)
+        self._few = max(2, len(self._listings) // 60)
         share = max(4, len(self._listings) // 25)
         self.refusals = [self._refuse(day, share) for day in range(period.days)]
         self.feedback = [self._report(day, share) for day in range(period.days)]
@@ -178,9 +189,10 @@ class Responses:
         return reports + self._broken(day, FEEDBACK, reports)
 
     def _object(self) -> list[list[Objection]]:
-        """Some are opened every day and decided or withdrawn on the next."""
+        """Some are opened every day and decided or withdrawn on the next; the last stays open."""
         days: list[list[Objection]] = []
         still_open: list[Objection] = []
+        answered: list[Objection] = []
         for day in range(self.period.days):
             messages = []
             for i, objection in enumerate(still_open):
@@ -195,8 +207,12 @@ class Responses:
                     self._plant(day, OBJECTIONS, objection.number, objection.subject, label)
             # The newest message is read first: the order of arrival decides nothing.
             if messages:
-                messages.append(replace(still_open[0], kind=KINDS[1]))
-            opened = [self._objection(day) for _ in range(4)]
+                messages.append(replace(still_open[0], kind=INACCURATE))
+            messages += [replace(decided, action="U") for decided in answered]
+            for decided in answered:
+                self._plant(day, OBJECTIONS, decided.number, decided.subject, "OBJECTION_UPHELD")
+            opened = [self._objection(day) for _ in range(2 * self._few + 1)]
+            answered = self._before_a_correction(day)
             broken = self._broken(day, OBJECTIONS, opened)
             if day == 0:
                 decided = replace(opened[0], result="成立", handled=self.period.moment(self.rng, day, 19, 1))
@@ -205,9 +221,33 @@ class Responses:
                 ]
             for objection in opened:
                 self._plant(day, OBJECTIONS, objection.number, objection.subject, "OBJECTION_OPENED")
+            for decided in answered:
+                opened.append(replace(decided, result=None, handled=None))
+                self._plant(day, OBJECTIONS, decided.number, decided.subject, "OBJECTION_OPENED")
             days.append([*messages, *opened, *broken])
-            still_open = opened[:3]
+            still_open = opened[: 2 * self._few]
         return days
+
+    def _before_a_correction(self, day: int) -> list[Objection]:
+        """Upheld on the next day, shortly before or after the court corrects the contested listing.
+
+        Only a correction that follows the outcome answers it, and only where words were wrong.
+        """
+        corrected = self._corrections[day + 1] if day + 1 < self.period.days else ()
+        cases = ((INACCURATE, -MINUTES), ("不应列入", -MINUTES), (INACCURATE, MINUTES))
+        return [
+            Objection(
+                number=f"YY{next(self._numbers):08d}",
+                subject=message.listing.subject,
+                kind=kind,
+                contested=str(message.listing.id),
+                filed=self.period.moment(self.rng, day),
+                result="成立",
+                handled=message.updated_at + offset,
+            )
+            for message, (kind, offset) in zip(corrected, cases, strict=False)
+            if message.listing.subject
+        ]
 
     def _objection(self, day: int) -> Objection:
         listing = self.rng.choice(self._listings)
@@ -234,7 +274,33 @@ class Responses:
         ]
         for repair in repairs:
             self._plant(day, REPAIRS, repair.number, repair.subject, "REPAIRED")
-        return repairs + self._broken(day, REPAIRS, repairs)
+        return [*repairs, *self._of_listings(day), *self._broken(day, REPAIRS, repairs)]
+
+    def _of_listings(self, day: int) -> list[Repair]:
+        """Decisions that name a listed case; one is older than the listing, and one is another's."""
+        on = self.period.day(day)
+        repairs = []
+        early, others, *listed = self.rng.sample(self._listings, self._few + 2)
+        stranger = next(
+            listing.subject for listing in listed if listing.subject and listing.subject is not others.subject
+        )
+        for listing, label in (
+            (early, "REPAIR_BEFORE_LISTING"),
+            (others, "REPAIR_OF_ANOTHER"),
+            *((listing, "LISTING_REPAIRED") for listing in listed),
+        ):
+            subject = stranger if listing is others else listing.subject
+            assert subject
+            repair = Repair(
+                number=f"信修（{on.year}）{next(self._numbers)}号",
+                subject=subject,
+                matter="失信被执行人信息",
+                document=listing.case_code,
+                repaired=listing.since - timedelta(days=1) if listing is early else on,
+            )
+            self._plant(day, REPAIRS, repair.number, subject, label)
+            repairs.append(repair)
+        return repairs
 
     def _broken(self, day: int, source: str, sound: Sequence[F]) -> list[F]:
         """On the first day one line for every rule it can break."""

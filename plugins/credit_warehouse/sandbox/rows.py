@@ -74,7 +74,7 @@ CONDUCT_TEXTS = {
     "D5": ("违反限制消费令", "违反限制高消费令"),
     "D6": ("无正当理由拒不履行执行和解协议", "被执行人无正当理由拒不履行执行和解协议"),
 }
-NOTIFY_UNITS = ("某县人民代表大会常务委员会", "某区教育局", "某市卫生健康委员会")
+PUBLICITY = {True: "Y", False: "N", None: None}
 DUTIES = (
     "被执行人应于判决生效之日起十日内偿还借款本金{amount}元及利息",
     "支付货款{amount}元，\r\n并承担案件受理费;\r\n逾期加倍支付迟延履行期间的债务利息。",
@@ -106,7 +106,7 @@ def court_row(message: Message, dirt: Dirt) -> dict[str, Any]:
         "id": listing.id,
         "iname": spell(listing.name),
         "caseCode": dirt.case_code(listing.case_code),
-        "age": _age(listing.birth, listing.published) if listing.birth else 0,
+        "age": _age(listing.birth, listing.published) + listing.age_error if listing.birth else 0,
         "sexy": ("" if dirt.hits() and not listing.contradicts else dirt.sex(listing.sex)) if person else "",
         "cardNum": dirt.number(listing.card),
         "businessEntity": dirt.null() if person else dirt.person_name(listing.representative),
@@ -131,10 +131,10 @@ def court_row(message: Message, dirt: Dirt) -> dict[str, Any]:
         "deleteReason": message.reason,
         "cardNumFull": _full_number(message, dirt),
         "birthDate": _birth(message, dirt),
-        "decisionDate": dirt.court_date(listing.decided),
+        "decisionDate": dirt.court_date(listing.decided) if listing.decision_stated else None,
         "termMonths": listing.term_months,
-        "publicity": "Y" if listing.public else "N",
-        "notifyUnit": None if listing.public else NOTIFY_UNITS[listing.id % len(NOTIFY_UNITS)],
+        "publicity": PUBLICITY[listing.public],
+        "notifyUnit": listing.notify_unit,
         "updatedAt": message.updated_at.isoformat(),
     }
     spoilt: dict[str, dict[str, Any]] = {

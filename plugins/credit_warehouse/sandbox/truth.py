@@ -7,6 +7,9 @@ Files under ``truth/`` (UTF-8, header line, ``\\n``):
   status is ACTIVE, DELETED or REVOKED where the provider says so, ABSENT where a snapshot leaves out what stood in
   the one before; an empty subject_no is an orphan. ``source_key`` holds the key columns as meant, joined with ``|``
 * ``exposure.csv``, ``directives.csv``: business_date, court_id, expected, reason (joined with ``|``, sorted)
+* ``notices.csv``: business_date, court_id, unit - who is told of a listing that may not be published
+* ``listings.csv``: business_date, court_id, status, in_record - status is ACTIVE, SUPPRESSED (the court keeps it, but
+  it is not used as it stands), EXPIRED, DELETED or REVOKED; what was upheld to be wrong is in nobody's record
 * ``rejects.csv``: business_date, source, file, record_no, rule
 * ``deliveries.csv``: business_date, source, file, sha256, rows, note, delivered_on
 * ``planted.csv``: business_date, source, source_key, subject_no, label - every special case, from which day on
@@ -16,16 +19,17 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
 from credit_warehouse.sandbox.bank import Banks
-from credit_warehouse.sandbox.court import Court, Message
+from credit_warehouse.sandbox.court import Court, Listing, Message
 from credit_warehouse.sandbox.court_orders import Limit
 from credit_warehouse.sandbox.period import Period, Plant
 from credit_warehouse.sandbox.population import Person, Population, Subject
 from credit_warehouse.sandbox.registry import ENTITIES, Registry
+from credit_warehouse.sandbox.responses import INACCURATE, Objection, Repair, Responses
 from credit_warehouse.sandbox.tax import TaxOffice
 from credit_warehouse.sandbox.writers import Written
 
@@ -43,6 +47,8 @@ COLUMNS = {
     "items": ("business_date", "source", "source_key", "subject_no", "status"),
     "exposure": ("business_date", "court_id", "expected", "reason"),
     "directives": ("business_date", "court_id", "expected", "reason"),
+    "notices": ("business_date", "court_id", "unit"),
+    "listings": ("business_date", "court_id", "status", "in_record"),
     "rejects": ("business_date", "source", "file", "record_no", "rule"),
     "deliveries": ("business_date", "source", "file", "sha256", "rows", "note", "delivered_on"),
     "planted": ("business_date", "source", "source_key", "subject_no", "label"),
@@ -74,18 +80,50 @@ def subjects(population: Population) -> Values:
 class CourtTruth:
     """The state of every listing, kept up message by message: the later word of the court wins."""
 
-    def __init__(self, court: Court, period: Period) -> None:
+    def __init__(self, court: Court, responses: Responses, period: Period) -> None:
         self.court = court
+        self.responses = responses
         self.period = period
         self.newest: dict[int, Message] = {}
+        self._spoken: dict[tuple[int, str], datetime] = {}
+        """When the court last said A, or last corrected, by listing."""
+        self._upheld: dict[int, list[Objection]] = {}
+        self._repairs: list[Repair] = []
 
     def receive(self, day: int) -> None:
         for message in self.court.messages[day]:
             if message.breaks:
                 continue
-            known = self.newest.get(message.listing.id)
+            listing = message.listing.id
+            known = self.newest.get(listing)
             if known is None or message.updated_at > known.updated_at:
-                self.newest[message.listing.id] = message
+                self.newest[listing] = message
+            said = self._spoken.get((listing, message.action), message.updated_at)
+            self._spoken[listing, message.action] = max(said, message.updated_at)
+        for objection in self.responses.objections[day]:
+            if objection.result == "成立" and not objection.breaks:
+                self._upheld.setdefault(int(objection.contested), []).append(objection)
+        self._repairs += [repair for repair in self.responses.repairs[day] if not repair.breaks]
+
+    def _found_wrong(self, listing: int) -> list[Objection]:
+        """Outcomes in favour of who objected that the court has not answered since."""
+        return [objection for objection in self._upheld.get(listing, ()) if not self._answered(listing, objection)]
+
+    def _answered(self, listing: int, objection: Objection) -> bool:
+        """Listing anew answers every outcome; a correction answers wrong words alone."""
+        actions = ("A", "U") if objection.kind == INACCURATE else ("A",)
+        assert objection.handled
+        said = [self._spoken[listing, action] for action in actions if (listing, action) in self._spoken]
+        return any(moment > objection.handled for moment in said)
+
+    def _repaired(self, listing: Listing) -> bool:
+        """By a decision on this very case of this very subject, made while it was listed."""
+        return any(
+            repair.document == listing.case_code
+            and repair.subject is listing.subject
+            and repair.repaired >= listing.since
+            for repair in self._repairs
+        )
 
     def items(self, day: int) -> Iterator[Sequence[object]]:
         on = self.period.day(day)
@@ -97,8 +135,29 @@ class CourtTruth:
         yield from self._expected(day, frozenset())
 
     def directives(self, day: int) -> Iterator[Sequence[object]]:
-        """A performed listing stays enforceable until the court itself ends it."""
-        yield from self._expected(day, frozenset({"PERFORMED"}))
+        """A performed or repaired listing stays enforceable until the court itself ends it."""
+        yield from self._expected(day, frozenset({"PERFORMED", "REPAIRED"}))
+
+    def notices(self, day: int) -> Iterator[Sequence[object]]:
+        """Who may not be published is told of to the unit that the court names, and to nobody else."""
+        on = self.period.day(day)
+        for listing_id, message in self.newest.items():
+            unit = message.listing.notify_unit
+            if message.listing.public is False and unit and self._reasons(message, day, on) == {"NOT_PUBLIC"}:
+                yield (on, listing_id, unit)
+
+    def listings(self, day: int) -> Iterator[Sequence[object]]:
+        on = self.period.day(day)
+        for listing_id, message in self.newest.items():
+            reasons = self._reasons(message, day, on)
+            status = STATUS[message.action]
+            if status == "ACTIVE" and "EXPIRED" in reasons:
+                status = "EXPIRED"
+            elif status == "ACTIVE" and reasons & {"PERFORMED", "REPAIRED", "OBJECTION_UPHELD"}:
+                status = "SUPPRESSED"
+            wrong = any(objection.kind != INACCURATE for objection in self._found_wrong(listing_id))
+            stands = message.action in ("A", "U") and message.listing.subject and not wrong
+            yield (on, listing_id, status, "yes" if stands else "no")
 
     def _expected(self, day: int, allowed: frozenset[str]) -> Iterator[Sequence[object]]:
         on = self.period.day(day)
@@ -117,11 +176,14 @@ class CourtTruth:
             reason
             for reason, applies in (
                 ("MINOR", listing.minor),
-                ("NOT_PUBLIC", not listing.public),
+                ("NOT_PUBLIC", listing.public is False),
+                ("PUBLICITY_UNSTATED", listing.public is None),
                 ("PERFORMED", listed and listing.performed),
                 ("WITHDRAWN", message.action == "D"),
                 ("REVOKED", message.action == "R"),
                 ("EXPIRED", listed and ends is not None and ends <= on),
+                ("OBJECTION_UPHELD", bool(self._found_wrong(listing.id))),
+                ("REPAIRED", self._repaired(listing)),
                 ("NO_VALID_IDENTIFIER", subject is None),
                 ("IDENTITY_CONFLICT", listing.contradicts or two_names),
             )

@@ -82,7 +82,7 @@ def describe(source: Source, path: Path, file_name: str, flag: bytes | None, ask
             for count in ("bytes", "rows"):
                 if claims.get(count) is not None:
                     claims[count] = int(str(claims[count]))
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, RecursionError) as error:
             raise Refused(
                 "OK_UNREADABLE",
                 f"{file_name}：标志文件 .ok 无法解析（{error}）",

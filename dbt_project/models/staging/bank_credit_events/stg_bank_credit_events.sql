@@ -55,6 +55,7 @@ judged as (
             when serial_number is null then 'KEY_MISSING:lsh'
             when subject_kind is null then 'PARTY_TYPE_UNKNOWN:ztlx'
             when subject_name is null then 'NAME_MISSING:ztmc'
+            {{ who_is_unreadable('ztmc', 'zjhm', "event_kind <> '结清'") }}
             when event_kind is null or event_kind not in ('逾期', '不良', '代偿', '核销', '结清')
                 then 'EVENT_UNKNOWN:sjlx'
             when started_on is null then 'DATE_INVALID:fsrq'

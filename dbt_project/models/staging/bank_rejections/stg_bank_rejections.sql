@@ -52,6 +52,7 @@ judged as (
             when serial_number is null then 'KEY_MISSING:lsh'
             when subject_kind is null then 'DOCUMENT_UNKNOWN:zjlx'
             when subject_name is null then 'NAME_MISSING:ztmc'
+            {{ who_is_unreadable('ztmc', 'zjhm') }}
             when business_kind is null or business_kind not in ('贷款', '信用卡', '开户', '对外支付')
                 then 'MATTER_UNKNOWN:ywlx'
             when amount_text is not null and amount_yuan is null then 'AMOUNT_INVALID:sjje'

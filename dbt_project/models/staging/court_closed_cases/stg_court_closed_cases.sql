@@ -48,6 +48,7 @@ judged as (
             when case_number is null then 'KEY_MISSING:ah'
             when identifier is null then 'KEY_MISSING:sfzhm'
             when subject_name is null then 'NAME_MISSING:xm'
+            {{ who_is_unreadable('xm', 'sfzhm') }}
             when sex_text is not null and sex is null then 'SEX_UNKNOWN:xb'
             when subject_kind is null then 'PARTY_TYPE_UNKNOWN:sfzhm'
             when closed_on is null then 'DATE_INVALID:jarq'

@@ -46,6 +46,7 @@ judged as (
             when item_action is null or item_action not in ('A', 'U', 'D', 'R') then 'ACTION_UNKNOWN:infoActionType'
             when effective_at is null then 'TIME_INVALID:updatedAt'
             when describes and subject_name is null then 'NAME_MISSING:XM'
+            {{ who_is_unreadable('XM', 'sfzhm', 'describes') }}
             when sex_text is not null and sex is null then 'SEX_UNKNOWN:XB'
             when {{ function('is_bad_date') }}(filed_text) or (describes and filed_on is null)
                 then 'DATE_INVALID:LASJStr'

@@ -73,6 +73,7 @@ judged as (
             when effective_at is null then 'TIME_INVALID:updatedAt'
             when describes and subject_kind is null then 'PARTY_TYPE_UNKNOWN:partyTypeName'
             when describes and subject_name is null then 'NAME_MISSING:iname'
+            {{ who_is_unreadable('iname', 'cardNum', 'describes') }}
             when describes and conduct_codes is null then 'CONDUCT_UNKNOWN:disruptTypeName'
             when {{ function('is_bad_date') }}(published_text) or (describes and published_on is null)
                 then 'DATE_INVALID:publishDate'

@@ -41,6 +41,7 @@ judged as (
             when department_code is null then 'KEY_MISSING:dwdm'
             when feedback_number is null then 'KEY_MISSING:fkbh'
             when subject_name is null then 'NAME_MISSING:ztmc'
+            {{ who_is_unreadable('ztmc', 'zjhm') }}
             when result is null or result not in ('拦截', '限制', '审慎参考', '未惩戒') then 'RESULT_UNKNOWN:cljg'
             when effective_at is null then 'TIME_INVALID:clsj'
         end as rejection

@@ -44,6 +44,7 @@ judged as (
             when registry_id is null then 'KEY_MISSING:pripid'
             when entered_on is null then 'DATE_INVALID:abntime'
             when subject_name is null then 'NAME_MISSING:entname'
+            {{ who_is_unreadable('entname', 'uniscid', "removed_on is null and removal_kind is null") }}
             when {{ function('is_bad_date') }}(removed_text) then 'DATE_INVALID:remdate'
             when removal_kind not in ('1', '2') then 'REMOVAL_UNKNOWN:ismove'
         end as rejection

@@ -53,6 +53,7 @@ judged as (
             when registry_id is null then 'KEY_MISSING:pripid'
             when effective_at is null then 'TIME_INVALID:update_time'
             when subject_name is null then 'NAME_MISSING:entname'
+            {{ who_is_unreadable('entname', 'uniscid') }}
             when {{ function('is_bad_date') }}(established_text) then 'DATE_INVALID:estdate'
             when {{ function('is_bad_date') }}(operates_from_text) then 'DATE_INVALID:opfrom'
             when {{ function('is_bad_date') }}(operates_to_text) then 'DATE_INVALID:opto'

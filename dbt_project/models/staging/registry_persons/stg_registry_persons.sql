@@ -46,6 +46,7 @@ judged as (
             when person_no is null then 'KEY_MISSING:personid'
             when effective_at is null then 'TIME_INVALID:update_time'
             when subject_name is null then 'NAME_MISSING:name'
+            {{ who_is_unreadable('name', 'cerno', "removed_on is null") }}
             when sex_text is not null and sex is null then 'SEX_UNKNOWN:sex'
             when {{ function('is_bad_date') }}(appointed_text) then 'DATE_INVALID:arrdate'
             when {{ function('is_bad_date') }}(removed_text) then 'DATE_INVALID:remdate'

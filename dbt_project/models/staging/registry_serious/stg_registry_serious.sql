@@ -44,6 +44,7 @@ judged as (
             when entry_id is null then 'KEY_MISSING:illid'
             when entered_on is null then 'DATE_INVALID:abntime'
             when subject_name is null then 'NAME_MISSING:entname'
+            {{ who_is_unreadable('entname', 'uniscid', "removed_on is null") }}
             when {{ function('is_bad_date') }}(removed_text) then 'DATE_INVALID:remdate'
         end as rejection
     from typed

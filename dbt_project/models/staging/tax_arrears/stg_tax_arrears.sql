@@ -52,6 +52,7 @@ judged as (
             when tax_kind is null then 'KEY_MISSING:sz'
             when subject_kind is null then 'PARTY_TYPE_UNKNOWN:nsrlx'
             when subject_name is null then 'NAME_MISSING:nsrmc'
+            {{ who_is_unreadable('nsrmc', 'nsrsbh') }}
             when balance_yuan is null then 'AMOUNT_INVALID:qsye'
             when newly_text is not null and newly_yuan is null then 'AMOUNT_INVALID:xqs'
             when published_on is null then 'DATE_INVALID:fbrq'

@@ -47,6 +47,7 @@ judged as (
             when year_text is null then 'KEY_MISSING:pjnd'
             when rating_year is null then 'DATE_INVALID:pjnd'
             when subject_name is null then 'NAME_MISSING:nsrmc'
+            {{ who_is_unreadable('nsrmc', 'nsrsbh') }}
             when credit_level is null or credit_level not in ('A', 'B', 'M', 'C', 'D') then 'RATING_UNKNOWN:xydj'
             when rated_on is null then 'DATE_INVALID:pdsj'
             when {{ function('is_bad_date') }}(from_text) then 'DATE_INVALID:yxqs'

@@ -46,6 +46,7 @@ judged as (
             when identifier is null then 'KEY_MISSING:nsrsbh'
             when document_number is null then 'KEY_MISSING:cfwsh'
             when subject_name is null then 'NAME_MISSING:nsrmc'
+            {{ who_is_unreadable('nsrmc', 'nsrsbh', "removed_on is null") }}
             when entered_on is null then 'DATE_INVALID:lrsj'
             when {{ function('is_bad_date') }}(removed_text) then 'DATE_INVALID:ycsj'
         end as rejection
