@@ -161,8 +161,9 @@ def test_rules_come_with_their_articles(chain: dict[str, Any]) -> None:
     withdrawn = next(row for row in rules["exclusions"] if row["reason"] == "WITHDRAWN")
     assert withdrawn["legal_basis"] == "法释〔2013〕17号（2017年修正）第十条"
     assert "X1" in {row["cause"] for row in rules["causes"]}
-    clock = next(row for row in rules["clocks"] if row["clock_id"] == "DELETE_ART10")
-    assert (clock["amount"], clock["unit"], clock["article"]) == (3, "working_day", "第十条第一款")
+    # Deleted on a Wednesday: three calendar days of the local text end before three working days of the national one.
+    (clock,) = [row for row in rules["clocks"] if row["clock_id"] == "QINGDAO_EXIT"]
+    assert (clock["amount"], clock["unit"], clock["article"]) == (3, "calendar_day", "四（二）4")
     assert [(row["base_months"], row["longest_months"]) for row in rules["terms"]] == [(24, 60)]
 
 

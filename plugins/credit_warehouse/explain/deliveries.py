@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from credit_warehouse.export.feed import delivered
+from credit_warehouse.feed_protocol import DELTA
 
 ENTRY_ID = re.compile(rb'"id"\s*:\s*"([^"]+)"')
 INTACT, CHANGED, MISSING = "intact", "changed", "missing"
@@ -47,7 +48,7 @@ def of(entries: Iterable[dict[str, Any]], ledger: Iterable[dict[str, Any]]) -> l
 
 def _changes(sent: dict[str, Any], ids: set[str]) -> tuple[str, dict[str, dict[str, Any]]]:
     """State of the delivered delta, and its lines about these entries; a changed file is not quoted."""
-    path = delivered(sent["feed"], sent["sequence"]) / "delta.jsonl"
+    path = delivered(sent["feed"], sent["sequence"]) / DELTA
     if not path.exists():
         return MISSING, {}
     digest, found = hashlib.sha256(), {}

@@ -74,7 +74,8 @@ order by batch_id, row_no, rule
 BATCHES = """
 select
     batch.batch_id, batch.source, batch.file_name, batch.sha256, batch.provider, batch.business_date, batch.received_at,
-    batch.encoding, batch.layout, batch.scope, batch.status, batch.build_id, removed.removed_at as original_removed_at
+    batch.encoding, batch.layout, batch.scope, batch.status as batch_status, batch.build_id,
+    removed.removed_at as original_removed_at
 from audit.batch
 left join lateral (
     select max(archive_removal.removed_at) as removed_at
