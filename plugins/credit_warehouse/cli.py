@@ -8,18 +8,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from credit_warehouse.feed_consumer import Copy
 
 app = typer.Typer(
     help="公共信用数据仓库 | credit data integration warehouse", no_args_is_help=True, add_completion=False
 )
 archive_commands = typer.Typer(help="原件归档 | the archive of originals", no_args_is_help=True)
 app.add_typer(archive_commands, name="archive")
+feed_commands = typer.Typer(help="出库清单 | the feeds", no_args_is_help=True)
+app.add_typer(feed_commands, name="feed")
+key_commands = typer.Typer(help="清单签名密钥 | the keys that sign the feeds", no_args_is_help=True)
+feed_commands.add_typer(key_commands, name="key")
 console = Console()
 FAILED = 1
+FeedFolder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="清单目录 folder of one feed")]
+KeyFile = Annotated[
+    Path | None, typer.Option("--key", exists=True, dir_okay=False, help="另行取得的公钥 public key received by hand")
+]
+KeyFolder = Annotated[
+    Path | None, typer.Option("--keys", file_okay=False, help="公告密钥目录 announced keys; default: keys beside DIR")
+]
 Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="业务日期 business date")]
 
 
@@ -168,6 +182,35 @@ def as_known(
 
 
 @app.command()
+def explain(
+    kind: Annotated[Literal["publication", "directive", "item"], typer.Argument(help="曝光、指令或条目 what of it")],
+    given: Annotated[
+        str, typer.Argument(metavar="ID", help="条目标识、法院记录号或指令标识 item_id, listing number or directive_id")
+    ],
+    original: Annotated[
+        bool, typer.Option("--original", help="查阅原件全文，记入查阅日志 full lines; every reading is logged")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
+) -> None:
+    """从收到的那一行到最后一次出库的全部依据 | the chain from the received line to the last delivery."""
+    import json
+
+    from credit_warehouse.archive import ArchiveDamaged
+    from credit_warehouse.explain import UnknownId, in_words
+    from credit_warehouse.explain import explain as chain_of
+
+    try:
+        found = chain_of(kind, given, original=original)
+    except (UnknownId, ArchiveDamaged) as error:
+        raise _fail(str(error)) from None
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, default=str, indent=2))
+        return
+    for line in in_words(found):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
 def sandbox(
     out: Annotated[Path, typer.Option(help="输出目录 output folder")],
     subjects: Annotated[int, typer.Option(help="主体数 subjects")] = 5000,
@@ -223,6 +266,79 @@ def prune(
         )
     done = "已删除 removed" if remove else "可删除 could be removed (--remove)"
     console.print(f"{done}: {len(found)}", highlight=False)
+
+
+@feed_commands.command("verify")
+def feed_verify(
+    folder: FeedFolder,
+    key: KeyFile = None,
+    keys: KeyFolder = None,
+    start: Annotated[int, typer.Option("--from", min=1, help="自该序号的全集起 begin with this full set")] = 1,
+    at: Annotated[datetime | None, typer.Option("--at", help="以该时刻判断有效期 judge the expiry at")] = None,
+) -> None:
+    """以接收方身份核验清单 | follow a feed as its consumer would; exit status 1 at the first thing that is wrong."""
+    from contextlib import closing
+
+    from credit_warehouse import feed_consumer
+    from credit_warehouse.feed_protocol import KEYS
+
+    beside = keys or folder.resolve().parent / KEYS
+    try:
+        trusted = _public_key(key) if key else feed_consumer.published_key(folder, beside, start)
+        with closing(feed_consumer.verify(folder, beside, trusted, start)) as copy:
+            copy.check_fresh((at or datetime.now()).astimezone())
+            _say_standing(copy)
+    except feed_consumer.FeedRefused as error:
+        raise _fail(str(error)) from None
+    if not key:
+        console.print(
+            "公钥取自清单旁，未与另行取得者比对 | the key was found beside the feed; compare its id with one received"
+            " by hand, or give --key",
+            style="yellow",
+        )
+
+
+@feed_commands.command("apply")
+def feed_apply(
+    folder: FeedFolder,
+    state: Annotated[Path, typer.Option(dir_okay=False, help="本地副本（SQLite） the local copy")],
+    key: KeyFile = None,
+    keys: KeyFolder = None,
+) -> None:
+    """接收新清单到本地副本 | take what is new into a local copy; refuses gaps and changes, ignores repetitions."""
+    from contextlib import closing
+
+    from credit_warehouse import feed_consumer
+    from credit_warehouse.feed_protocol import KEYS
+
+    try:
+        with closing(feed_consumer.Copy(state, _public_key(key) if key else None)) as copy:
+            copy.begin_at(feed_consumer.newest_full(folder))
+            taken = copy.catch_up(folder, keys or folder.resolve().parent / KEYS)
+            console.print(f"接收 {len(taken)} 份清单 deliveries taken", highlight=False)
+            copy.check_fresh(datetime.now().astimezone())
+            _say_standing(copy)
+    except (feed_consumer.FeedRefused, ValueError) as error:
+        raise _fail(str(error)) from None
+
+
+@key_commands.command("rotate")
+def feed_key_rotate(
+    overlap_days: Annotated[int, typer.Option(min=0, help="公告后多少天启用 days from announcement to first use")] = 7,
+    unannounced: Annotated[bool, typer.Option("--unannounced", help="旧钥遗失或泄露 old key lost or stolen")] = False,
+) -> None:
+    """更换签名密钥 | make the next key, announced under the signature of the one in use."""
+    from datetime import timedelta
+
+    from credit_warehouse.export import keys
+
+    try:
+        name, starts = keys.rotate(timedelta(days=overlap_days), announced=not unannounced)
+    except keys.KeyProblem as error:
+        raise _fail(str(error)) from None
+    console.print(f"新密钥 new key {name}，启用 in use from {starts.astimezone():%Y-%m-%d %H:%M}", highlight=False)
+    if unannounced:
+        console.print("须另行送达各接收方 give keys/*.pub to every consumer by hand", style="yellow", highlight=False)
 
 
 @app.command("check-declarations")
@@ -307,6 +423,27 @@ def _close(missing: list[str], failures: list[str]) -> None:
         console.print(f"失败 failed: {failure}", style="red", soft_wrap=True, highlight=False, markup=False)
     if failures:
         raise typer.Exit(FAILED)
+
+
+def _public_key(path: Path) -> bytes:
+    from credit_warehouse.feed_protocol import read_key
+
+    try:
+        return read_key(path)
+    except ValueError:
+        raise _fail(f"{path.name} 不是 Ed25519 公钥（PEM） is no Ed25519 public key in PEM") from None
+
+
+def _say_standing(copy: Copy) -> None:
+    held = copy.standing()
+    if held:
+        console.print(
+            f"一致 good: {held.feed} {held.sequence:08d}，业务日期 business date {held.business_date}，"
+            f"{held.total} 条 entries，有效期至 valid until {held.valid_until}，密钥 key {held.key_id}\n"
+            f"全集哈希 set hash {held.set_hash}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _fail(message: str) -> typer.Exit:

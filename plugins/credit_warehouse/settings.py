@@ -26,6 +26,12 @@ class Settings(BaseSettings):
     dsn: SecretStr | None = Field(default=None, description="external PostgreSQL; empty means the embedded one")
     token_key: SecretStr | None = Field(default=None, description="64 hex digits, keyed hash of identifiers")
     vault_key: SecretStr | None = Field(default=None, description="64 hex digits, AES key of the vault")
+    feed_key: SecretStr | None = Field(
+        default=None, description="Ed25519 keys that sign the feeds, 64 hex digits each, oldest first"
+    )
+    feed_valid_days: int = Field(
+        default=7, ge=1, description="days after which a consumer must not trust a silent feed"
+    )
     archive: str = Field(default="", description="folder or URL of the originals; empty means archive/ below home")
     alerts: SecretStr | None = Field(default=None, description="apprise URLs, separated by spaces, told of failures")
     schedules: Literal["on", "off"] = Field(default="on", description="whether ingest DAGs follow their own cron")

@@ -39,7 +39,7 @@ class Home:
     @property
     def feeds(self) -> list[Path]:
         """Folders of all feeds."""
-        return sorted(folder for folder in (self.path / "exports").iterdir() if folder.is_dir())
+        return sorted(latest.parent for latest in (self.path / "exports").glob("*/latest.json"))
 
     def environment(self) -> dict[str, str]:
         """Nothing of the caller's environment but PATH."""

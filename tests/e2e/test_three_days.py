@@ -23,7 +23,7 @@ NUMBERS = re.compile(rb"[0-9]{14,}[0-9Xx]?")
 
 
 def feeds(line: Line) -> list[Path]:
-    return sorted(folder for folder in line.exports.iterdir() if folder.is_dir())
+    return sorted(latest.parent for latest in line.exports.glob("*/latest.json"))
 
 
 def openly(line: Line) -> list[Path]:
@@ -157,6 +157,14 @@ def test_the_deltas_add_up_to_the_full_set(line: Line) -> None:
             if delivery in full_sets(feed):
                 key = "directive_id" if feed.name.startswith("punishment-") else "item_id"
                 assert held == {entry[key]: entry for entry in delivery.lines("full.jsonl")}, delivery.folder
+
+
+def test_the_feeds_prove_themselves_to_a_consumer(line: Line) -> None:
+    for feed in (feeds(line)[0], feeds(line)[-1]):
+        manifest = deliveries(feed)[0].content
+        key = feed.parent / "keys" / f"{manifest['key_id']}.pub"
+        told = line.home.run("feed", "verify", str(feed), "--key", str(key))
+        assert told.returncode == 0, told.stdout
 
 
 def test_the_same_deliveries_again_change_nothing(line: Line) -> None:

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+import providers
 from credit_warehouse.build import open_build, run_build
 from credit_warehouse.db import connect, warehouse_dsn
 from credit_warehouse.declarations import load_source, load_sources
@@ -54,6 +55,25 @@ class Warehouse:
                 for batch in receive(source, day, f"test-{uuid4().hex[:6]}", landing=self.landing)
             ]
         return outcome
+
+    def accept(self, day: date, source: str, *rows: providers.Row) -> str:
+        """Have rows received, loaded and past the gate, and in no build yet; returns the name of their file."""
+        declared = load_source(source)
+        names = [column.name for column in declared.columns]
+        content = (
+            providers.jsonl(*rows)
+            if declared.ingest.format == "jsonl"
+            else providers.csv_file(
+                *({**dict.fromkeys(names, ""), **row} for row in rows),
+                columns=names, encoding=declared.ingest.encoding,
+            )
+        )  # fmt: skip
+        path = self.drop(source, f"{source}_{uuid4().hex}.{declared.ingest.format}", content)
+        # The very file of an earlier day says nothing new, and makes no batch.
+        assert set(self.ingest(day, [source])[source]) <= {None}
+        # A list that stays there would be the list of later days, too.
+        path.unlink()
+        return path.name
 
     def build(self, day: date) -> int | None:
         """Take what was accepted into the record."""

@@ -176,7 +176,7 @@ def checksums(home: Path) -> Checksums:
             row = connection.execute(query).fetchone()
             assert row
             sums[f"{schema}.{table}"] = row[0]
-    for feed in sorted(path for path in (home / "exports").iterdir() if path.is_dir()):
+    for feed in sorted(latest.parent for latest in (home / "exports").glob("*/latest.json")):
         newest = max(path for path in feed.iterdir() if path.is_dir() and not path.name.startswith("."))
         sums[f"feed {feed.name}"] = hashlib.sha256((newest / "full.jsonl").read_bytes()).hexdigest()
     return sums

@@ -5,14 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from datetime import date
+from contextlib import closing
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from credit_warehouse.export import export_build, feed, pending_build
+from credit_warehouse.export import export_build, feed, keys, pending_build
+from credit_warehouse.feed_consumer import Copy, FeedRefused, verify
+from credit_warehouse.feed_protocol import canonical
 from credit_warehouse.identifiers import normalise
+from credit_warehouse.settings import settings
+from feed_peer import Verifier, line_of, public_of, set_hash
 from providers import (
     company_listing,
     correction,
@@ -50,57 +56,12 @@ STORY: list[list[dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-class Consumer:
-    """Knows the published format and nothing of the warehouse: applies deltas in order, and checks every claim."""
+class Consumer(Verifier):
+    """The verifier that knows the document and nothing of the warehouse, given the key of the first delivery."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.held: dict[str, str] = {}
-        self.previous: str | None = None
-        self.sequence = 0
-
-    def catch_up(self) -> list[dict[str, Any]]:
-        manifests = []
-        while (self.folder / f"{self.sequence + 1:08d}").exists():
-            manifests.append(self._take(self.folder / f"{self.sequence + 1:08d}"))
-        newest = json.loads((self.folder / "latest.json").read_text())
-        assert newest["sequence"] == self.sequence
-        return manifests
-
-    def _take(self, step: Path) -> dict[str, Any]:
-        text = (step / "manifest.json").read_bytes()
-        manifest = json.loads(text)
-        assert manifest["sequence"] == self.sequence + 1
-        assert manifest["previous_manifest_sha256"] == self.previous
-        for claim in manifest["files"]:
-            content = (step / claim["name"]).read_bytes()
-            assert hashlib.sha256(content).hexdigest() == claim["sha256"]
-            assert (len(content), content.count(b"\n")) == (claim["bytes"], claim["rows"])
-        counts = {"ADD": 0, "UPDATE": 0, "REMOVE": 0}
-        for change in self._lines(step / "delta.jsonl"):
-            counts[change["op"]] += 1
-            assert (change["op"] == "ADD") == (change["id"] not in self.held)
-            if change["op"] == "REMOVE":
-                assert change["reason"]
-                del self.held[change["id"]]
-            else:
-                assert change["reason"] is None
-                self.held[change["id"]] = json.dumps(change["entry"], sort_keys=True)
-        told = manifest["counts"]
-        assert (told["added"], told["updated"], told["removed"]) == tuple(counts.values())
-        assert told["total"] == len(self.held)
-        # Removals alone bring no full set: it comes with the day's complete export.
-        assert [claim["name"] for claim in manifest["files"][1:]] == ["full.jsonl"] * (manifest["scope"] == "all")
-        if manifest["scope"] == "all":
-            full = [json.dumps(entry, sort_keys=True) for entry in self._lines(step / "full.jsonl")]
-            assert sorted(full) == sorted(self.held.values()), "the full set is what the deltas come to"
-        self.previous = hashlib.sha256(text).hexdigest()
-        self.sequence += 1
-        return manifest
-
-    @staticmethod
-    def _lines(path: Path) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        first = json.loads((folder / "00000001" / "manifest.json").read_bytes())
+        super().__init__(folder, public_of(folder.parent / "keys" / f"{first['key_id']}.pub"))
 
 
 def send(warehouse: Any, number: int, *messages: dict[str, Any], sources: tuple[str, ...] = (COURT,)) -> int:
@@ -122,7 +83,7 @@ def exported(shared_warehouse) -> Any:
 
 
 def feeds(warehouse: Any) -> list[Path]:
-    return sorted(path for path in (warehouse.home / "exports").iterdir() if path.is_dir())
+    return sorted(path.parent for path in (warehouse.home / "exports").glob("*/latest.json"))
 
 
 def test_every_feed_can_be_followed_from_the_first_sequence_to_the_last(exported) -> None:
@@ -142,6 +103,115 @@ def test_the_exposure_feed_tells_what_happened_on_each_day(exported) -> None:
         {"added": 0, "updated": 0, "removed": 0, "total": 11},
         {"added": 0, "updated": 0, "removed": 1, "total": 10},
     ]
+
+
+def test_the_projects_own_consumer_finds_every_feed_good(exported) -> None:
+    for folder in feeds(exported):
+        with closing(verify(folder, folder.parent / "keys", Consumer(folder).public)) as copy:
+            standing = copy.standing()
+            assert standing and standing.sequence == 4
+            copy.check_fresh(datetime.now().astimezone())
+
+
+def test_the_sum_kept_in_the_database_is_that_of_the_entries_held(exported) -> None:
+    for folder in feeds(exported):
+        consumer = Consumer(folder)
+        newest = consumer.catch_up()[-1]
+        assert newest["set_hash"] == set_hash([line_of(entry) for entry in consumer.held.values()])
+        ((total,),) = exported.rows("select entry_sum from exports.feed_sum where feed = %s", [folder.name])
+        assert hashlib.sha256(total).hexdigest() == newest["set_hash"]
+
+
+def test_the_database_writes_a_line_as_the_protocol_asks(exported) -> None:
+    """Every character that JSON escapes or a library might, as PostgreSQL and as the peer write it."""
+    words = "".join(map(chr, [*range(1, 0x100), 0x2028, 0x2029, 0xFEFF, 0xFFFF, 0x20BB7, 0x1F600]))
+    entry = {"age": 40, "is_contested": False, "sex": None, "subject_name": words, "zero": -(2**53 - 1)}
+    ((line,),) = exported.rows(
+        "select row_to_json(r)::text from (select 40 as age, false as is_contested, null::text as sex,"
+        " %s::text as subject_name, %s::bigint as zero) r",
+        [words, entry["zero"]],
+    )
+    assert line.encode() == line_of(entry) == canonical(entry)
+
+
+def test_a_feed_begun_before_sums_were_kept_goes_on(warehouse) -> None:
+    export_build(send(warehouse, 0, listing("s1", 1), listing("s2", 2)))
+    warehouse.execute("delete from exports.feed_sum")
+    export_build(send(warehouse, 1, deletion("s1", "2026-03-03T09:00:00+08:00")))
+    assert [manifest["counts"]["total"] for manifest in Consumer(warehouse.home / "exports" / "exposure").catch_up()] \
+        == [2, 1]  # fmt: skip
+
+
+def test_a_rotated_key_is_announced_waits_its_overlap_and_is_followed(warehouse) -> None:
+    exposure = warehouse.home / "exports" / "exposure"
+    export_build(send(warehouse, 0, listing("t1", 1)))
+    following, starts = keys.rotate(timedelta(days=7))
+    with pytest.raises(keys.KeyProblem, match="not yet in use"):
+        keys.rotate(timedelta(days=7))
+    export_build(send(warehouse, 1, listing("t2", 2)))
+    consumer = Consumer(exposure)
+    assert len({manifest["key_id"] for manifest in consumer.catch_up()} - {following}) == 1
+    assert (starts - datetime.now().astimezone()).days == 6
+
+    # A week passes.
+    warehouse.execute("update audit.feed_key set in_use_from = clock_timestamp() where key_id = %s", [following])
+    export_build(send(warehouse, 2, listing("t3", 3)))
+    assert [manifest["key_id"] for manifest in consumer.catch_up()] == [following]
+    with closing(verify(exposure, exposure.parent / "keys", Consumer(exposure).public)) as copy:
+        assert copy.standing().key_id == following
+    assert warehouse.rows("select distinct key_id from audit.export_ledger where sequence = 3") == [(following,)]
+
+
+def test_a_key_that_nobody_announced_is_refused_until_it_is_given_by_hand(warehouse) -> None:
+    exposure = warehouse.home / "exports" / "exposure"
+    export_build(send(warehouse, 0, listing("u1", 1)))
+    (warehouse.home / "secrets" / "feed_key_1").unlink()
+    build = send(warehouse, 1, listing("u2", 2))
+    with pytest.raises(keys.KeyProblem, match="rotate --unannounced"):
+        export_build(build)
+    following, _ = keys.rotate(timedelta(), announced=False)
+    assert export_build(build) == {}
+
+    published = exposure.parent / "keys"
+    with closing(Copy(":memory:", Consumer(exposure).public)) as copy:
+        with pytest.raises(FeedRefused, match=r"\[KEY\] exposure 00000002"):
+            copy.catch_up(exposure, published)
+        assert copy.standing().sequence == 1
+    with closing(verify(exposure, published, public_of(published / f"{following}.pub"), start=2)) as copy:
+        assert copy.standing().sequence == 2
+
+
+def test_keys_of_the_setting_sign_and_the_appended_one_comes_next(warehouse, monkeypatch) -> None:
+    monkeypatch.setenv("WAREHOUSE_FEED_KEY", "11" * 32)
+    settings.cache_clear()
+    export_build(send(warehouse, 0, listing("v1", 1)))
+    assert not list((warehouse.home / "secrets").glob("feed_key*"))
+    with pytest.raises(keys.KeyProblem, match="append the new key"):
+        keys.rotate(timedelta())
+    monkeypatch.setenv("WAREHOUSE_FEED_KEY", f"{'11' * 32} {'22' * 32}")
+    settings.cache_clear()
+    following, _ = keys.rotate(timedelta())
+    export_build(send(warehouse, 1, listing("v2", 2)))
+    assert Consumer(warehouse.home / "exports" / "exposure").catch_up()[-1]["key_id"] == following
+    public = Ed25519PrivateKey.from_private_bytes(b"\x22" * 32).public_key().public_bytes_raw()
+    assert following == hashlib.sha256(public).hexdigest()[:16]
+
+
+def test_a_removal_under_a_red_gate_shows_nothing_of_the_row_it_removes(warehouse) -> None:
+    export_build(send(warehouse, 0, *(listing(f"w{n}", n) for n in range(1, 4))))
+    build = send(warehouse, 1, deletion("w1", "2026-03-03T09:00:00+08:00"))
+    # The product still holds who has left, with a number that nobody may see.
+    warehouse.execute(
+        "insert into exports.exposure_publication"
+        " select (jsonb_populate_record(null::exports.exposure_publication, body::jsonb"
+        " || jsonb_build_object('identifier_shown', %s::text))).* from exports.feed_entry"
+        " where feed = 'exposure' and body::json ->> 'listing_id' = 'w1'",
+        [resident_id(1)],
+    )
+    assert "exposure_publication" in export_build(build)
+    delta = (warehouse.home / "exports" / "exposure" / "00000002" / "delta.jsonl").read_text("utf-8")
+    assert resident_id(1) not in delta
+    Consumer(warehouse.home / "exports" / "exposure").catch_up()
 
 
 def test_a_day_without_news_is_a_heartbeat(exported) -> None:
@@ -168,8 +238,10 @@ def test_a_missed_or_changed_step_is_noticed(exported, tmp_path: Path) -> None:
     import shutil
 
     for spoil in (lambda f: shutil.rmtree(f / "00000002"), lambda f: (f / "00000002" / "delta.jsonl").write_bytes(b"")):
-        copy = tmp_path / f"copy-{len(list(tmp_path.iterdir()))}"
-        shutil.copytree(exported.home / "exports" / "exposure", copy)
+        copy = tmp_path / f"copy-{len(list(tmp_path.iterdir()))}" / "exposure"
+        for folder in ("exposure", "keys"):
+            shutil.copytree(exported.home / "exports" / folder, copy.parent / folder)
+        Consumer(copy).catch_up()
         spoil(copy)
         with pytest.raises(AssertionError):
             Consumer(copy).catch_up()
@@ -187,7 +259,7 @@ def test_the_ledger_holds_the_hashes_of_the_files(exported) -> None:
 def test_the_exposure_shows_exactly_what_the_law_lists(exported) -> None:
     consumer = Consumer(exported.home / "exports" / "exposure")
     consumer.catch_up()
-    entries = [json.loads(entry) for entry in consumer.held.values()]
+    entries = list(consumer.held.values())
     assert {frozenset(entry) for entry in entries} == {frozenset(MAY_BE_SHOWN)}
     by_listing = {entry["listing_id"]: entry for entry in entries}
     assert by_listing["a4"]["identifier_shown"] == masked(resident_id(4))
@@ -212,7 +284,7 @@ def test_a_department_hears_only_of_its_own_measures(exported) -> None:
     own = {(f"QDSB-3-{number}", "zzb") for number in ("1", "2", "5", "5b", "6", "7")}
     consumer = Consumer(exported.home / "exports" / "punishment-zzb")
     consumer.catch_up()
-    entries = [json.loads(entry) for entry in consumer.held.values()]
+    entries = list(consumer.held.values())
     assert {(entry["measure_code"], entry["department_code"]) for entry in entries} == own
     assert {entry["subject_kind"] for entry in entries} == {"person"}
 
@@ -233,8 +305,8 @@ def test_a_removal_leaves_through_a_red_gate_while_additions_wait(warehouse) -> 
 
     consumer = Consumer(warehouse.home / "exports" / "exposure")
     assert [manifest["scope"] for manifest in consumer.catch_up()] == ["all", "removals_only"]
-    assert {json.loads(entry)["listing_id"] for entry in consumer.held.values()} == {"r2", "r3", "r4"}
-    assert {json.loads(entry)["performance"] for entry in consumer.held.values()} == {"全部未履行"}
+    assert {entry["listing_id"] for entry in consumer.held.values()} == {"r2", "r3", "r4"}
+    assert {entry["performance"] for entry in consumer.held.values()} == {"全部未履行"}
 
     warehouse.execute(shown, [masked(resident_id(9))])
     warehouse.execute("insert into exports.exposure_publication select * from public.kept")

@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-import providers
-from credit_warehouse.declarations import load_source
 from law.cases import Case, Expected, Question, cases
 from law.oracle import Arrived
 
@@ -55,18 +53,8 @@ class Played:
             self._tables_are_what_is_known(day)
 
     def _deliver(self, day: date, source: str, rows: list[tuple[Case, Arrived]]) -> None:
-        declared = load_source(source).ingest
-        given = [item.row for _, item in rows]
-        columns = [column.name for column in load_source(source).columns]
-        content = (
-            providers.jsonl(*given)
-            if declared.format == "jsonl"
-            else providers.csv_file(*given, columns=columns, encoding=declared.encoding)
-        )
-        name = f"{source}_{day:%Y%m%d}.{declared.format}"
+        name = self.warehouse.accept(day, source, *(item.row for _, item in rows))
         self.sent |= {(source, name, line): case.number for line, (case, _) in enumerate(rows, start=1)}
-        self.warehouse.drop(source, name, content)
-        assert self.warehouse.ingest(day, [source])[source][-1] is None
 
     def _tables_are_what_is_known(self, day: date) -> None:
         """The products of a day are what the questions about that day are answered with."""

@@ -9,32 +9,17 @@ from typing import Any
 import pytest
 
 from credit_warehouse.build import open_build
-from credit_warehouse.declarations import load_source
 from credit_warehouse.export import export_build, removals
-from providers import correction, csv_file, deletion, jsonl, listing, masked, name, resident_id, revocation
+from providers import correction, deletion, listing, masked, name, resident_id, revocation
 
 COURT, OBJECTIONS, REPAIRS = "court_defaulters", "objections", "credit_repairs"
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4)
 LATER = "2026-03-03T09:00:00+08:00"
 
 
-def accept(warehouse: Any, day: date, source: str, *rows: dict[str, Any]) -> None:
-    """A delivery that is received, loaded and past the gate, and in no build yet."""
-    declared = load_source(source)
-    names = [column.name for column in declared.columns]
-    content = (
-        jsonl(*rows)
-        if declared.ingest.format == "jsonl"
-        else csv_file(*({**dict.fromkeys(names, ""), **row} for row in rows), columns=names)
-    )
-    number = len(list((warehouse.landing / source).glob("*"))) if (warehouse.landing / source).exists() else 0
-    warehouse.drop(source, f"{number}.{declared.ingest.format}", content)
-    assert warehouse.ingest(day, [source])[source][-1] is None
-
-
 def publish(warehouse: Any, day: date, *rows: dict[str, Any]) -> None:
     """A business day of the court alone, to its end."""
-    accept(warehouse, day, COURT, *rows)
+    warehouse.accept(day, COURT, *rows)
     build = warehouse.build(day)
     assert export_build(build) == {}
 
@@ -84,8 +69,8 @@ def published(warehouse: Any) -> Any:
 
 def test_every_kind_of_message_takes_its_listing_down_and_nobody_else(published: Any) -> None:
     first = listing("a3", 3)
-    accept(
-        published, TUESDAY, COURT,
+    published.accept(
+        TUESDAY, COURT,
         deletion("a1", LATER), revocation("a2", LATER),
         correction(first, LATER, performance="全部已履行"),
         correction(listing("a4", 4), LATER, publicity="N", notifyUnit="示例局"),
@@ -93,9 +78,11 @@ def test_every_kind_of_message_takes_its_listing_down_and_nobody_else(published:
         correction(listing("a6", 6), LATER, iname=name(99)),
         correction(listing("a7", 7), LATER, performedPart="已履行一半"),
     )  # fmt: skip
-    accept(published, TUESDAY, OBJECTIONS,
-           objection("a8", "非本人", cljg="成立", clsj="2026-03-03 10:00:00"), objection("a9", "不应列入"))  # fmt: skip
-    accept(published, TUESDAY, REPAIRS, repair(10, "（2026）浙0102执10号"))
+    published.accept(
+        TUESDAY, OBJECTIONS,
+        objection("a8", "非本人", cljg="成立", clsj="2026-03-03 10:00:00"), objection("a9", "不应列入"),
+    )  # fmt: skip
+    published.accept(TUESDAY, REPAIRS, repair(10, "（2026）浙0102执10号"))
 
     done = removals.run(TUESDAY)
 
@@ -109,8 +96,33 @@ def test_every_kind_of_message_takes_its_listing_down_and_nobody_else(published:
     assert "exposure" in done.feeds and len(done.feeds) > 1
 
 
+def test_whoever_is_named_no_longer_for_certain_leaves(published: Any) -> None:
+    namesake = {"iname": name(77), "caseCode": "（2026）浙0102执77号"}
+    published.accept(
+        TUESDAY, COURT,
+        correction(listing("a1", 1), LATER, publicity=None),
+        correction(listing("a2", 2), LATER, cardNumFull=None),
+        listing("b3", 3, LATER, **namesake),
+    )  # fmt: skip
+    removals.run(TUESDAY)
+    assert shown(published) == directed(published) == {f"a{number}" for number in range(4, 11)}
+    assert told(published) == {
+        "a1": ("PUBLICITY_UNSTATED",), "a2": ("NO_VALID_IDENTIFIER",), "a3": ("IDENTITY_CONFLICT",),
+    }  # fmt: skip
+    export_build(published.build(TUESDAY))
+    assert shown(published) == directed(published) == {f"a{number}" for number in range(4, 11)}
+
+
+def test_a_centre_may_hold_on_objection(published: Any) -> None:
+    published.execute("update core.publication_policy set is_on = true where policy = 'HOLD_ON_OBJECTION'")
+    published.accept(TUESDAY, OBJECTIONS, objection("a9", "不应列入"))
+    removals.run(TUESDAY)
+    assert "a9" not in shown(published)
+    assert "a9" in directed(published)
+
+
 def test_the_lane_needs_no_build_and_waits_for_none(published: Any) -> None:
-    accept(published, TUESDAY, COURT, deletion("a1", LATER))
+    published.accept(TUESDAY, COURT, deletion("a1", LATER))
     builds = published.rows("select count(*) from audit.build")
     # A build that has begun, and holds its tables.
     assert open_build(TUESDAY) is not None
@@ -128,9 +140,9 @@ def test_the_lane_needs_no_build_and_waits_for_none(published: Any) -> None:
 
 
 def test_what_left_does_not_come_back_with_an_older_build(warehouse: Any) -> None:
-    accept(warehouse, MONDAY, COURT, listing("b1", 1), listing("b2", 2))
+    warehouse.accept(MONDAY, COURT, listing("b1", 1), listing("b2", 2))
     build = warehouse.build(MONDAY)
-    accept(warehouse, TUESDAY, COURT, deletion("b1", LATER))
+    warehouse.accept(TUESDAY, COURT, deletion("b1", LATER))
     # The build knows nothing of the deletion; its product still names b1.
     assert warehouse.rows("select count(*) from exports.exposure_publication") == [(2,)]
     assert export_build(build) == {}
@@ -140,7 +152,7 @@ def test_what_left_does_not_come_back_with_an_older_build(warehouse: Any) -> Non
 
 
 def test_a_newer_word_of_the_court_lists_again(published: Any) -> None:
-    accept(published, TUESDAY, COURT, deletion("a1", LATER))
+    published.accept(TUESDAY, COURT, deletion("a1", LATER))
     removals.run(TUESDAY)
     assert "a1" not in shown(published)
     publish(published, WEDNESDAY, listing("a1", 1, "2026-03-04T09:00:00+08:00"))
@@ -148,7 +160,7 @@ def test_a_newer_word_of_the_court_lists_again(published: Any) -> None:
 
 
 def test_an_older_deletion_that_arrives_late_is_undone_by_the_build(published: Any) -> None:
-    accept(published, TUESDAY, COURT, deletion("a1", "2026-02-20T09:00:00+08:00"))
+    published.accept(TUESDAY, COURT, deletion("a1", "2026-02-20T09:00:00+08:00"))
     removals.run(TUESDAY)
     assert "a1" not in shown(published), "nobody is kept for a doubt"
     export_build(published.build(TUESDAY))
@@ -165,7 +177,7 @@ def test_a_term_ends_without_a_message_and_without_a_build(warehouse: Any) -> No
 
 def test_a_corrected_listing_returns_with_the_corrected_words(published: Any) -> None:
     right = resident_id(26)
-    accept(published, TUESDAY, COURT, correction(listing("a6", 6), LATER, cardNum=masked(right), cardNumFull=right))
+    published.accept(TUESDAY, COURT, correction(listing("a6", 6), LATER, cardNum=masked(right), cardNumFull=right))
     removals.run(TUESDAY)
     assert "a6" not in shown(published) | directed(published)
     export_build(published.build(TUESDAY))
@@ -175,7 +187,7 @@ def test_a_corrected_listing_returns_with_the_corrected_words(published: Any) ->
 
 
 def test_a_second_pass_finds_nothing(published: Any) -> None:
-    accept(published, TUESDAY, COURT, deletion("a1", LATER))
+    published.accept(TUESDAY, COURT, deletion("a1", LATER))
     removals.run(TUESDAY)
     before = published.rows("select count(*) from audit.export_ledger")
     assert not removals.waiting()
@@ -186,7 +198,7 @@ def test_a_second_pass_finds_nothing(published: Any) -> None:
 
 def test_every_removal_stands_against_its_clock(published: Any) -> None:
     # Friday evening before a weekend: three working days end on Wednesday.
-    accept(published, TUESDAY, COURT, deletion("a1", "2026-02-27T18:00:00+08:00", "X2"), revocation("a2", LATER))
+    published.accept(TUESDAY, COURT, deletion("a1", "2026-02-27T18:00:00+08:00", "X2"), revocation("a2", LATER))
     assert published.rows("select count(*) from marts.takedown_sla") == [(0,)]
     removals.screen(TUESDAY)
     assert published.rows("select distinct state from marts.takedown_sla") == [("PENDING",)]

@@ -19,6 +19,8 @@ cross join lateral (
     ('EXPIRED', said.item_action in ('A', 'U') and said.valid_to <= day),
     ('MINOR', said.item_action in ('A', 'U') and said.is_minor),
     ('NOT_PUBLIC', said.item_action in ('A', 'U') and said.publicity = 'N'),
+    ('PUBLICITY_UNSTATED', said.item_action in ('A', 'U') and said.publicity is null),
+    ('NO_VALID_IDENTIFIER', said.item_action in ('A', 'U') and said.subject_id is null),
     ('PERFORMED', said.item_action in ('A', 'U') and said.is_performed and {{ policy_is_on('MASK_ON_PERFORMANCE', 'day') }}),
     ('IDENTITY_CONFLICT', said.item_action in ('A', 'U') and said.contradicts_document),
     (
@@ -40,3 +42,20 @@ cross join lateral (
 where
     tested.applies
     and (said.item_action in ('D', 'R') or exists (select from exports.feed_entry as entry where entry.item_id = said.item_id))
+union all
+-- Another name under the same number: whom the number means is no longer known, and what is held under it leaves, too.
+select
+    listing.item_id,
+    'IDENTITY_CONFLICT' as reason,
+    said.effective_at,
+    said._batch_id,
+    said._row_no,
+    null::text as delete_reason
+from said
+inner join marts.defaulter_listing as listing
+    on said.subject_id = listing.subject_id and said.item_id <> listing.item_id
+where
+    said.item_action in ('A', 'U')
+    and said.subject_kind = 'person'
+    and said.name_key <> {{ function('name_key').include(database=false) }}(listing.subject_name)
+    and exists (select from exports.feed_entry as entry where entry.item_id = listing.item_id)

@@ -1,4 +1,4 @@
-"""Feeds: numbered folders with what changed (delta), once a day what holds now (full), and a manifest that chains them.
+"""Feeds: numbered folders with what changed (delta), once a day what holds now (full), and a signed manifest.
 
 Crash-safe: files are written under a draft name, the ledger commits, then the folder gets its name; a folder that
 lost its name to a crash gets it back at the next start. A sequence number is never used for two contents. A feed is
@@ -8,12 +8,11 @@ written by one at a time, in a transaction of its own, so that a removal waits f
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,24 @@ import psycopg
 from psycopg import sql
 
 from credit_warehouse.db import connect
+from credit_warehouse.export import keys
 from credit_warehouse.export.products import PRODUCTS, Product
+from credit_warehouse.feed_protocol import (
+    ALL,
+    COUNTED,
+    DELTA,
+    FORMAT,
+    FULL,
+    LATEST,
+    MANIFEST,
+    REMOVALS_ONLY,
+    SIGNATURE,
+    SetHash,
+    document,
+)
 from credit_warehouse.settings import settings
 
 LOCK = 4_207_003
-FORMAT = "credit-warehouse-feed/1"
-ALL, REMOVALS_ONLY = "all", "removals_only"
 
 
 def write(product: Product, build_id: int, *, additions: bool) -> list[str]:
@@ -116,12 +127,23 @@ def _turn(connection: psycopg.Connection, feed: str) -> Iterator[None]:
 
 def _compute_candidates(connection: psycopg.Connection, product: Product) -> None:
     """What the product says now of the items that changed since the last complete export."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("select * from exports.{} limit 0").format(sql.Identifier(product.name)))
+        assert cursor.description
+        # PostgreSQL writes a row of texts, integers, dates and booleans as RFC 8785 asks once its columns are in order.
+        columns = sorted(column.name for column in cursor.description)
     connection.execute(
         sql.SQL(
-            "create temp table candidate as select {feed} as feed, {entry_id} as entry_id, item_id,"
-            " md5(to_jsonb(p)::text) as content_hash, row_to_json(p)::text as body from exports.{table} p"
-            " where item_id in (select item_id from exports.unsent_item)"
-        ).format(feed=sql.SQL(product.feed), entry_id=sql.SQL(product.entry_id), table=sql.Identifier(product.name))
+            "create temp table candidate as select {feed} as feed, p.{entry_id} as entry_id, p.item_id,"
+            " md5(to_jsonb(p)::text) as content_hash,"
+            " (select row_to_json(written)::text from (select {columns}) as written) as body from exports.{table} p"
+            " where p.item_id in (select item_id from exports.unsent_item)"
+        ).format(
+            feed=sql.SQL(product.feed),
+            entry_id=sql.Identifier(product.entry_id),
+            table=sql.Identifier(product.name),
+            columns=sql.SQL(", ").join(sql.Identifier("p", column) for column in columns),
+        )
     )
     connection.execute("create index on candidate (feed)")
     connection.execute("analyze candidate")
@@ -172,25 +194,29 @@ def _compute_changes(
 def _send(connection: psycopg.Connection, product: Product, feed: str, build_id: int, day: date, scope: str) -> None:
     """Write the next sequence of a feed from the table ``change``, enter it in the ledger, and give it its name."""
     last = connection.execute(
-        "select sequence, manifest_sha256 from audit.export_ledger where feed = %s order by sequence desc limit 1",
+        "select sequence, manifest_sha256, total from audit.export_ledger where feed = %s"
+        " order by sequence desc limit 1",
         [feed],
     ).fetchone()
-    sequence, previous = (last[0] + 1, last[1]) if last else (1, None)
+    sequence, previous, total = (last[0] + 1, last[1], last[2]) if last else (1, None, 0)
+    set_hash = _set_hash(connection, feed)
     _apply(connection, feed, sequence)
     draft, final = _paths(feed, sequence)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     delta = _dump(
         connection,
-        draft / "delta.jsonl",
+        draft / DELTA,
+        # A red gate may leave a row beside its removal: it is not trusted, and no reason to show it.
         "select json_build_object('op', op, 'id', entry_id, 'reason', case op when 'REMOVE' then reason end,"
-        " 'entry', body::json)::text from change where feed = %s order by op desc, entry_id",
+        " 'entry', case when op <> 'REMOVE' then body::json end)::text"
+        " from change where feed = %s order by op desc, entry_id",
         feed,
     )
     full = (
         _dump(
             connection,
-            draft / "full.jsonl",
+            draft / FULL,
             "select body from exports.feed_entry where feed = %s order by entry_id",
             feed,
         )
@@ -198,39 +224,69 @@ def _send(connection: psycopg.Connection, product: Product, feed: str, build_id:
         else None
     )
     found = connection.execute("select op, count(*) from change where feed = %s group by op", [feed]).fetchall()
-    counts: dict[str, int] = dict(found)
-    total = connection.execute("select count(*) from exports.feed_entry where feed = %s", [feed]).fetchone()
-    assert total
+    counts: dict[str, int] = {**dict.fromkeys(COUNTED.values(), 0), **{COUNTED[op]: rows for op, rows in found}}
+    # Counted on from the last delivery: a removal must not have to look at everybody who stays.
+    counts["total"] = total + counts["added"] - counts["removed"]
+    assert full is None or full["rows"] == counts["total"], f"{feed}: the full set is not what the deltas come to"
+    key_id, private = keys.signing(connection)
+    produced = datetime.now().astimezone().replace(microsecond=0)
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "feed": feed,
         "product": product.name,
         "label": product.label,
+        "id_field": product.entry_id,
         "sequence": sequence,
         "business_date": day.isoformat(),
         "scope": scope,
-        "counts": {
-            "added": counts.get("ADD", 0),
-            "updated": counts.get("UPDATE", 0),
-            "removed": counts.get("REMOVE", 0),
-            "total": total[0],
-        },
+        "counts": counts,
         "files": [delta, full] if full else [delta],
+        "set_hash": set_hash,
         "previous_manifest_sha256": previous,
-        "produced_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "produced_at": produced.isoformat(),
+        "valid_until": (produced + timedelta(days=settings().feed_valid_days)).isoformat(),
+        "key_id": key_id,
     }
-    text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
-    _store(draft / "manifest.json", text.encode())
+    text = document(manifest)
+    _store(draft / MANIFEST, text)
+    _store(draft / SIGNATURE, private.sign(text))
     connection.execute(
         "insert into audit.export_ledger (feed, sequence, product, business_date, build_id, scope, added, updated,"
-        " removed, total, delta_sha256, full_sha256, manifest_sha256, previous_manifest_sha256)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [feed, sequence, product.name, day, build_id, scope, *manifest["counts"].values(),
-         delta["sha256"], full and full["sha256"], hashlib.sha256(text.encode()).hexdigest(), previous],
+        " removed, total, delta_sha256, full_sha256, manifest_sha256, previous_manifest_sha256, set_hash, key_id)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [feed, sequence, product.name, day, build_id, scope, *counts.values(), delta["sha256"],
+         full and full["sha256"], hashlib.sha256(text).hexdigest(), previous, set_hash, key_id],
     )  # fmt: skip
     connection.commit()
     os.replace(draft, final)
     _point_latest(final)
+
+
+def _set_hash(connection: psycopg.Connection, feed: str) -> str:
+    """Hash of what the recipient will hold, from what it holds and the table ``change``; keeps the sum behind it."""
+    kept = connection.execute("select entry_sum from exports.feed_sum where feed = %s", [feed]).fetchone()
+    total = SetHash(kept[0]) if kept else SetHash()
+    if not kept:  # a new feed, or one that began before sums were kept
+        with connection.cursor(name="held") as cursor:
+            for (line,) in cursor.execute("select body from exports.feed_entry where feed = %s", [feed]):
+                total.add(line.encode())
+    with connection.cursor(name="changes") as cursor:
+        cursor.execute(
+            "select held.body, case when change.op <> 'REMOVE' then change.body end from change"
+            " left join exports.feed_entry held using (feed, entry_id) where feed = %s",
+            [feed],
+        )
+        for before, after in cursor:
+            if before is not None:
+                total.remove(before.encode())
+            if after is not None:
+                total.add(after.encode())
+    connection.execute(
+        "insert into exports.feed_sum (feed, entry_sum) values (%s, %s)"
+        " on conflict (feed) do update set entry_sum = excluded.entry_sum",
+        [feed, total.entry_sum],
+    )
+    return total.hexdigest()
 
 
 def _apply(connection: psycopg.Connection, feed: str, sequence: int) -> None:
@@ -276,9 +332,14 @@ def _store(path: Path, content: bytes) -> None:
         os.fsync(out.fileno())
 
 
+def delivered(feed: str, sequence: int) -> Path:
+    """The folder of one delivery."""
+    return settings().exports / feed / f"{sequence:08d}"
+
+
 def _paths(feed: str, sequence: int) -> tuple[Path, Path]:
-    folder = settings().exports / feed
-    return folder / f".{sequence:08d}.draft", folder / f"{sequence:08d}"
+    final = delivered(feed, sequence)
+    return final.with_name(f".{final.name}.draft"), final
 
 
 def _finish_interrupted(connection: psycopg.Connection, feed: str) -> None:
@@ -294,5 +355,5 @@ def _finish_interrupted(connection: psycopg.Connection, feed: str) -> None:
 def _point_latest(final: Path) -> None:
     """``latest.json``: the newest manifest beside the numbered folders, replaced in one step."""
     draft = final.parent / ".latest.draft"
-    shutil.copyfile(final / "manifest.json", draft)
-    draft.replace(final.parent / "latest.json")
+    shutil.copyfile(final / MANIFEST, draft)
+    draft.replace(final.parent / LATEST)

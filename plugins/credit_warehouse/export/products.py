@@ -15,7 +15,7 @@ class Product:
     feed: LiteralString
     """SQL expression: name of the feed, which is also its folder."""
     entry_id: LiteralString
-    """SQL expression: identifier of a row within the feed."""
+    """Column that identifies a row within the feed."""
     reasons: LiteralString
     """Column of exports.listing_decision that names why a listing is kept out of this product."""
     barred_by: LiteralString

@@ -12,7 +12,7 @@ from credit_warehouse.load.target import Loaded, Target
 from credit_warehouse.receive import refuse
 from credit_warehouse.refusal import Refused
 
-READERS = {"csv": delimited.load, "jsonl": jsonlines.load, "xlsx": workbook.load, "xml": xml_rows.load}
+READERS = {"csv": delimited, "jsonl": jsonlines, "xlsx": workbook, "xml": xml_rows}
 
 
 def load_batch(source: Source, batch_id: int) -> Refused | None:
@@ -59,10 +59,22 @@ def load_batch(source: Source, batch_id: int) -> Refused | None:
     return None
 
 
+def row_as_received(source: Source, sha256: str, row_no: int) -> str | None:
+    """One row of an archived original: its text where a row is text, else its fields as JSON; None without such a row.
+
+    Raises ArchiveDamaged when the original is missing or is not what was received.
+    """
+    with archive.original(source.name, sha256) as path:
+        if not path.exists() or archive.sha256_of(path) != sha256:
+            raise archive.ArchiveDamaged(f"{source.name} ({sha256[:12]}…): the original is missing or was changed")
+        found: str | None = READERS[source.ingest.format].row_as_received(path, source, row_no)
+    return found.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") if found is not None else None
+
+
 def _copy(target: Target) -> Loaded:
     connection = target.connection
     connection.execute("select set_config('credit_warehouse.batch_id', %s, true)", [str(target.batch_id)])
-    loaded = READERS[target.source.ingest.format](target)
+    loaded: Loaded = READERS[target.source.ingest.format].load(target)
     # Fresh statistics: the gate and the first build meet a table the planner knows nothing of otherwise.
     connection.execute(sql.SQL("analyze {}").format(target.table))
     return loaded

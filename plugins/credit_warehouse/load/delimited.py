@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 
+from credit_warehouse.declarations import Source
 from credit_warehouse.load.header import Header
 from credit_warehouse.load.rejections import Rejection
 from credit_warehouse.load.target import FIELD_LIMIT, Loaded, Target
@@ -52,6 +53,15 @@ def load(target: Target) -> Loaded:
         return target.loaded(rows, encoding, header)
     except (psycopg.DataError, _Doubtful):
         return _row_by_row(target, header, encoding, skip)
+
+
+def row_as_received(path: Path, source: Source, row_no: int) -> str | None:
+    """The text of the record that starts at line ``row_no``, as it stands in the file."""
+    encoding, skip = detect_encoding(path, source.ingest.encoding)
+    for record in _records(path, encoding, skip):
+        if record.line >= row_no:
+            return record.text.rstrip("\r\n") if record.line == row_no else None
+    return None
 
 
 def detect_encoding(path: Path, declared: str) -> tuple[str, int]:

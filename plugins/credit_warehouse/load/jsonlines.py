@@ -11,6 +11,7 @@ from typing import IO, Any
 import psycopg
 from psycopg import sql
 
+from credit_warehouse.declarations import Source
 from credit_warehouse.load.header import Header, alike, column_missing
 from credit_warehouse.load.rejections import Rejection
 from credit_warehouse.load.target import FIELD_LIMIT, Loaded, Target
@@ -29,7 +30,7 @@ def load(target: Target) -> Loaded:
     pages it counts the records.
     """
     _require_utf_8(target)
-    first = _first_page_or_record(target)
+    first = _first_page_or_record(target.path)
     page_key = _page_key(first)
     pages = isinstance(first, list) or page_key is not None
     page = sql.SQL("body::json -> {}").format(page_key) if page_key else sql.SQL("body::json")
@@ -50,6 +51,42 @@ def load(target: Target) -> Loaded:
     return target.loaded(rows, "utf-8", header)
 
 
+def row_as_received(path: Path, _source: Source, row_no: int) -> str | None:
+    """The line ``row_no`` as it stands in the file; in a file of pages the record of that number."""
+    first = _first_page_or_record(path)
+    page_key = _page_key(first)
+    pages = isinstance(first, list) or page_key is not None
+    seen = 0
+    with path.open("rb") as stream:
+        _skip_mark(stream)
+        for line_no, line in enumerate(stream, start=1):
+            if not pages and line_no == row_no:
+                return line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+            records = _records_of_page(line, page_key) if pages else []
+            if seen < row_no <= seen + len(records):
+                return json.dumps(records[row_no - seen - 1], ensure_ascii=False)
+            seen += len(records)
+    return None
+
+
+def _records_of_page(line: bytes, page_key: str | None) -> list[Any]:
+    """Records of a page that was loaded; a page of which anything was rejected holds none."""
+    try:
+        page = json.loads(line, object_pairs_hook=_unique)
+        records = page[page_key] if page_key else page
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return []
+    whole = isinstance(records, list) and all(isinstance(record, dict) for record in records)
+    return records if whole else []
+
+
+def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        raise ValueError("a member occurs twice")
+    return found
+
+
 def _require_utf_8(target: Target) -> None:
     with target.path.open("rb") as stream:
         if stream.read(2) in UTF_16_MARKS:
@@ -66,8 +103,8 @@ def _page_key(line: object) -> str | None:
     return next((key for key in PAGE_KEYS if isinstance(line.get(key), list)), None)
 
 
-def _first_page_or_record(target: Target) -> dict[str, Any] | list[Any]:
-    with target.path.open("rb") as stream:
+def _first_page_or_record(path: Path) -> dict[str, Any] | list[Any]:
+    with path.open("rb") as stream:
         _skip_mark(stream)
         for line in stream:
             if line.strip():

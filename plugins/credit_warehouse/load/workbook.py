@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetVisibleEnum
 
+from credit_warehouse.declarations import Source
 from credit_warehouse.load import package, xml_safe
 from credit_warehouse.load.header import Header
 from credit_warehouse.load.rejections import Rejection
@@ -56,6 +58,14 @@ def load(target: Target) -> Loaded:
 
     count = target.copy_rows(header.columns, good())
     return target.loaded(count, "xlsx", header)
+
+
+def row_as_received(path: Path, _source: Source, row_no: int) -> str | None:
+    """The cells of row ``row_no`` of the first sheet, as JSON."""
+    rows = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python(skip_empty_area=False)
+    if not 1 <= row_no <= len(rows):
+        return None
+    return json.dumps([_text(cell) for cell in rows[row_no - 1]], ensure_ascii=False)
 
 
 class _Judge:

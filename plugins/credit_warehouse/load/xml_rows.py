@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from credit_warehouse.declarations import Source
 from credit_warehouse.load import xml_safe
 from credit_warehouse.load.header import MAX_COLUMNS, Header
 from credit_warehouse.load.rejections import Rejection
@@ -88,11 +90,23 @@ def _verdict(row: _Row) -> tuple[str, str] | None:
     return None
 
 
+def row_as_received(path: Path, source: Source, row_no: int) -> str | None:
+    """The fields of the row element that starts at line ``row_no``, as JSON; None where several start there."""
+    found: list[dict[str, str]] = []
+    with path.open("rb") as stream:
+        encoding = xml_safe.encoding_of(stream.read(HEAD), source.ingest.encoding)
+    reader = _Reader(
+        source.ingest.row_element or "", lambda row: found.append(row.fields) if row.line == row_no else None
+    )
+    xml_safe.parse(_blocks(path), encoding, reader.start, reader.end, reader.text)
+    return json.dumps(found[0], ensure_ascii=False) if len(found) == 1 else None
+
+
 def _read(target: Target, encoding: str, take: Callable[[_Row], object]) -> list[int]:
     """Hand every row to ``take``; return the lines of elements that stand outside the rows."""
     reader = _Reader(target.source.ingest.row_element or "", take)
     try:
-        xml_safe.parse(_blocks(target), encoding, reader.start, reader.end, reader.text)
+        xml_safe.parse(_blocks(target.path), encoding, reader.start, reader.end, reader.text)
     except xml_safe.Forbidden as forbidden:
         raise Refused(
             "XML_DTD",
@@ -109,8 +123,8 @@ def _read(target: Target, encoding: str, take: Callable[[_Row], object]) -> list
     return reader.strays
 
 
-def _blocks(target: Target) -> Iterator[bytes]:
-    with target.path.open("rb") as stream:
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
         while block := stream.read(xml_safe.BLOCK):
             yield block
 
