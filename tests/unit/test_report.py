@@ -162,7 +162,7 @@ def gate(suite: str) -> GateLine:
 
 def takedown(**changes: object) -> TakedownLine:
     """One removal that left in time."""
-    return replace(TakedownLine("WITHDRAWN", "法院已删除", 1, 1, 0, 0, 0, 0, 9), **changes)  # type: ignore[arg-type]
+    return replace(TakedownLine("WITHDRAWN", "法院已删除", 1, 1, 0, 0, 0, 0, 0, 9), **changes)  # type: ignore[arg-type]
 
 
 QUIET = Facts(
@@ -182,7 +182,7 @@ class TestAttention:
         assert rules(QUIET) == {}
 
     def test_removals_in_time_are_no_news(self):
-        assert rules(replace(QUIET, takedowns=[takedown(removals=2, pending=1)], court_questions=[])) == {}
+        assert rules(replace(QUIET, takedowns=[takedown(removals=3, pending=1, came_late=1)], court_questions=[])) == {}
 
     def test_no_test_result_is_not_a_passed_test(self):
         assert [notice.rule for notice in notices(QUIET)] == ["NO_TEST_RESULT"]

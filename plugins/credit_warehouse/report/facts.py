@@ -252,7 +252,9 @@ class TakedownLine:
     removals: int
     met: int
     late: int
-    """Gone too late, or due and not gone yet."""
+    """Came in time and went too late, or due and not gone yet."""
+    came_late: int
+    """Gone, but the message itself had come after the last day."""
     pending: int
     """Not gone everywhere yet, within the time."""
     unclocked: int

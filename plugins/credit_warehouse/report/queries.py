@@ -708,7 +708,7 @@ class Reader:
 
     def takedowns(self) -> list[facts.TakedownLine] | None:
         """Removals against their clocks; what is still open counts whatever its age."""
-        if not self.has("marts.takedown_sla"):
+        if not self.has("marts.takedown_sla", "core.credit_item"):
             return None
         return self._rows(
             facts.TakedownLine,
@@ -719,11 +719,15 @@ class Reader:
                     reason,
                     state,
                     is_late,
+                    is_late and state = 'GONE' and received_at::date > due_on as came_late,
                     extract(
                         epoch from greatest(gone_from_exposure_at, gone_from_departments_at) - received_at
                     ) as seconds
                 from marts.takedown_sla
-                where state = 'PENDING' or received_at > coalesce(%(since)s::timestamptz, '-infinity')
+                where
+                    (state = 'PENDING' or received_at > coalesce(%(since)s::timestamptz, '-infinity'))
+                    -- An objection gives a number and no list; a number that a list does not have is nobody's.
+                    and exists (select from core.credit_item as item where item.item_id = takedown_sla.item_id)
             ),
             known as (select distinct on (reason) * from {known} as every order by reason, valid_from desc)
             select
@@ -731,7 +735,8 @@ class Reader:
                 coalesce(max(known.reason_zh), '') as reason_zh,
                 count(*) as removals,
                 count(*) filter (where state = 'GONE' and not is_late) as met,
-                count(*) filter (where is_late) as late,
+                count(*) filter (where is_late and not came_late) as late,
+                count(*) filter (where came_late) as came_late,
                 count(*) filter (where state = 'PENDING' and is_late is not true) as pending,
                 count(*) filter (where state = 'GONE' and is_late is null) as unclocked,
                 count(*) filter (where state = 'NEVER_SENT') as never_sent,
