@@ -33,7 +33,7 @@ class SetHash:
     """Hash of a set of lines, whatever their order: a line comes or goes at the cost of that line.
 
     AdHash: the sum, modulo 2^4096, of SHAKE-256 of every line. 4096 bits, because a sum of 256 bits falls to the
-    generalised birthday attack (docs/decisions/0018-signed-feeds.md).
+    generalised birthday attack (docs/decisions/0024-signed-feeds.md).
     """
 
     def __init__(self, entry_sum: bytes = bytes(SUM_BYTES)) -> None:

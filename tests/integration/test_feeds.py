@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from credit_warehouse.export import export_build, feed, keys, pending_build
 from credit_warehouse.feed_consumer import Copy, FeedRefused, verify
+from credit_warehouse.feed_protocol import canonical
 from credit_warehouse.identifiers import normalise
 from credit_warehouse.settings import settings
 from feed_peer import Verifier, line_of, public_of, set_hash
@@ -121,6 +122,18 @@ def test_the_sum_kept_in_the_database_is_that_of_the_entries_held(exported) -> N
         assert hashlib.sha256(total).hexdigest() == newest["set_hash"]
 
 
+def test_the_database_writes_a_line_as_the_protocol_asks(exported) -> None:
+    """Every character that JSON escapes or a library might, as PostgreSQL and as the peer write it."""
+    words = "".join(map(chr, [*range(1, 0x100), 0x2028, 0x2029, 0xFEFF, 0xFFFF, 0x20BB7, 0x1F600]))
+    entry = {"age": 40, "is_contested": False, "sex": None, "subject_name": words, "zero": -(2**53 - 1)}
+    ((line,),) = exported.rows(
+        "select row_to_json(r)::text from (select 40 as age, false as is_contested, null::text as sex,"
+        " %s::text as subject_name, %s::bigint as zero) r",
+        [words, entry["zero"]],
+    )
+    assert line.encode() == line_of(entry) == canonical(entry)
+
+
 def test_a_feed_begun_before_sums_were_kept_goes_on(warehouse) -> None:
     export_build(send(warehouse, 0, listing("s1", 1), listing("s2", 2)))
     warehouse.execute("delete from exports.feed_sum")
@@ -189,10 +202,10 @@ def test_a_removal_under_a_red_gate_shows_nothing_of_the_row_it_removes(warehous
     build = send(warehouse, 1, deletion("w1", "2026-03-03T09:00:00+08:00"))
     # The product still holds who has left, with a number that nobody may see.
     warehouse.execute(
-        "insert into exports.exposure_publication select (jsonb_populate_record(p, entry.body::jsonb"
-        " || jsonb_build_object('identifier_shown', %s::text))).* from exports.feed_entry entry"
-        " cross join (select * from exports.exposure_publication limit 1) p"
-        " where entry.feed = 'exposure' and entry.body::json ->> 'listing_id' = 'w1'",
+        "insert into exports.exposure_publication"
+        " select (jsonb_populate_record(null::exports.exposure_publication, body::jsonb"
+        " || jsonb_build_object('identifier_shown', %s::text))).* from exports.feed_entry"
+        " where feed = 'exposure' and body::json ->> 'listing_id' = 'w1'",
         [resident_id(1)],
     )
     assert "exposure_publication" in export_build(build)
@@ -225,8 +238,10 @@ def test_a_missed_or_changed_step_is_noticed(exported, tmp_path: Path) -> None:
     import shutil
 
     for spoil in (lambda f: shutil.rmtree(f / "00000002"), lambda f: (f / "00000002" / "delta.jsonl").write_bytes(b"")):
-        copy = tmp_path / f"copy-{len(list(tmp_path.iterdir()))}"
-        shutil.copytree(exported.home / "exports" / "exposure", copy)
+        copy = tmp_path / f"copy-{len(list(tmp_path.iterdir()))}" / "exposure"
+        for folder in ("exposure", "keys"):
+            shutil.copytree(exported.home / "exports" / folder, copy.parent / folder)
+        Consumer(copy).catch_up()
         spoil(copy)
         with pytest.raises(AssertionError):
             Consumer(copy).catch_up()
