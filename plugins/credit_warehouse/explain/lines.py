@@ -29,7 +29,7 @@ def masked_line(connection: psycopg.Connection[dict[str, Any]], source: Source, 
         return {
             name: _shown(source, name, str(value))
             for name, value in loaded.items()
-            if value is not None and not name.startswith(BOOKKEEPING)
+            if value and not name.startswith(BOOKKEEPING)
         }
     kept = connection.execute(queries.RAW_REJECTED_LINE, place).fetchone()
     return masked(kept["body"]) if kept else None
@@ -57,6 +57,8 @@ def original_line(row: dict[str, Any], item_id: str) -> str | None:
 def _shown(source: Source, name: str, value: str) -> str:
     """A key that is no personal data stays readable: it is what the provider is asked about."""
     declared = next((column for column in source.columns if column.name == name), None)
+    if declared is not None and declared.pii == "birth_date":
+        return "*" * len(value)  # other dates are shown whole
     is_plain_key = declared is not None and declared.pii == "none" and name in source.ingest.key
     return scrubbed(value) if is_plain_key else masked(value)
 
