@@ -17,7 +17,7 @@ down: $(READY)  ## stop what `up` started
 	$(CLI) stop
 
 test: $(READY)  ## every test, two at a time
-	$(VENV)/bin/pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+	$(VENV)/bin/pytest --numprocesses=2 --dist=loadscope --no-loadscope-reorder
 
 matrix: $(READY)  ## every fault, order and moment of a kill (hours); writes the table of docs/reliability.md
 	rm -f .matrix.jsonl

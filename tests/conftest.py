@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ for _name in [name for name in os.environ if name.startswith("WAREHOUSE_")]:
 
 
 MATRIX = "matrix"
-STACKS = {"test_stack.py"}
+STACKS = {"tests/integration/test_stack.py"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,10 +28,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         held = [item for item in items if item.get_closest_marker(MATRIX)]
         items[:] = [item for item in items if item not in held]
         config.hook.pytest_deselected(items=held)
-    # Two workers: a file stays with one, which made what it shares; whatever starts a stack, one after the other.
-    for item in items:
-        stack = "e2e" in item.path.parts or item.path.name in STACKS
-        item.add_marker(pytest.mark.xdist_group("stack" if stack else item.path.name))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Two workers: a file stays with one, which made what it shares; whatever starts a stack, one after the other."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "stacks" if path.startswith("tests/e2e/") or path in STACKS else path
+
+    return ByFile(config, log)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
