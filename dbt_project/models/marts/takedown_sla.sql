@@ -9,29 +9,33 @@ with removals as (
         due.cause,
         due.legal_basis
     from {{ source('exports', 'removal') }} as removal
-    -- Where several clocks bind, the earliest counts; a local text is only heard where the national one is silent.
+    -- Whom a clock binds hears the text that goes first (`precedence`); of those who are bound the earliest counts.
     left join lateral (
-        select
-            clock.clock_id,
-            cause.cause,
-            clock.legal_basis || ' ' || clock.article as legal_basis,
-            {{ function('due_date') }}(removal.effective_at::date, clock.amount, clock.unit) as due_on
-        from {{ ref('removal_cause') }} as cause
-        inner join {{ ref('rule_clock') }} as clock
-            on
-                cause.clock_code = clock.clock_code
-                and clock.valid_from <= removal.effective_at::date
-                and (clock.valid_to is null or removal.effective_at::date < clock.valid_to)
-        where
-            case when removal.delete_reason is null
-                then removal.reason in (cause.exclusion_reason, cause.cause) else cause.cause = removal.delete_reason
-            end
-            and clock.amount is not null
-            and (
-                clock.jurisdiction = 'CN'
-                or clock.jurisdiction in (select place.jurisdiction from {{ ref('served_jurisdiction') }} as place)
-            )
-        order by due_on asc, clock.precedence asc, clock.clock_id asc
+        select heard.*
+        from (
+            select distinct on (clock.binds)
+                clock.clock_id,
+                cause.cause,
+                clock.legal_basis || ' ' || clock.article as legal_basis,
+                {{ function('due_date') }}(removal.effective_at::date, clock.amount, clock.unit) as due_on
+            from {{ ref('removal_cause') }} as cause
+            inner join {{ ref('rule_clock') }} as clock
+                on
+                    cause.clock_code = clock.clock_code
+                    and clock.valid_from <= removal.effective_at::date
+                    and (clock.valid_to is null or removal.effective_at::date < clock.valid_to)
+            where
+                case when removal.delete_reason is null
+                    then removal.reason in (cause.exclusion_reason, cause.cause) else cause.cause = removal.delete_reason
+                end
+                and clock.amount is not null
+                and (
+                    clock.jurisdiction = 'CN'
+                    or clock.jurisdiction in (select place.jurisdiction from {{ ref('served_jurisdiction') }} as place)
+                )
+            order by clock.binds asc, clock.precedence asc, due_on asc, clock.clock_id asc
+        ) as heard
+        order by heard.due_on asc, heard.clock_id asc
         limit 1
     ) as due on true
 ),

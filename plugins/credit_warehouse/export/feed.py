@@ -1,4 +1,4 @@
-"""Feeds: numbered folders with what changed (delta), once a day what holds now (full), and a signed manifest.
+"""Feeds: numbered folders with what changed (delta), after a complete export what holds now (full), a signed manifest.
 
 Crash-safe: files are written under a draft name, the ledger commits, then the folder gets its name; a folder that
 lost its name to a crash gets it back at the next start. A sequence number is never used for two contents. A feed is

@@ -53,7 +53,7 @@ create table exports.unsent_item (
 );
 comment on table exports.unsent_item is '已变化、尚未出库的条目 | items that changed since the last complete export';
 
--- A removal travels alone; the whole set is written once a day.
+-- A removal travels alone; the whole set comes with the next complete export.
 alter table audit.export_ledger alter column full_sha256 drop not null;
 
 -- A changed rule concerns every item, not only the products.
