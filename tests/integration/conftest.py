@@ -18,6 +18,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 import providers
+from credit_warehouse import transform
 from credit_warehouse.build import open_build, run_build
 from credit_warehouse.db import connect, warehouse_dsn
 from credit_warehouse.declarations import load_source, load_sources
@@ -120,6 +121,30 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         if before is None:
             del os.environ["WAREHOUSE_HOME"]
         settings.cache_clear()
+
+
+# Many builds and none that dbt's data tests are about: a third of a build is spent on them, and they run with every
+# build of the other modules, of the end-to-end tests and of course of the warehouse itself.
+LEAN = {
+    "test_feeds.py",
+    "test_law_cases.py",
+    "test_law_properties.py",
+    "test_law_year.py",
+    "test_lists.py",
+    "test_measure_packs.py",
+    "test_order.py",
+    "test_record.py",
+    "test_rejections.py",
+    "test_removals.py",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _lean(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.name in LEAN:
+            patch.setattr(transform, "BUILD", [*transform.BUILD, "resource_type:test"])
+        yield
 
 
 @contextmanager

@@ -90,10 +90,9 @@ def test_every_target_is_told_and_its_address_is_not(
     assert TOKEN not in "".join(record.getMessage() for record in caplog.records)
 
 
-def test_a_source_that_is_late_is_overdue(shared_warehouse: Any) -> None:
-    shared_warehouse.execute("truncate audit.batch cascade")
+def test_a_source_that_is_late_is_overdue(warehouse: Any) -> None:
     assert freshness.overdue(DAY) == []
-    shared_warehouse.execute(
+    warehouse.execute(
         "insert into audit.batch (source, file_name, sha256, bytes, mode, business_date, status) values"
         " ('tax_arrears', 'a', 'a', 1, 'full', '2026-02-20', 'accepted'),"
         " ('court_defaulters', 'b', 'b', 1, 'delta', '2026-03-02', 'accepted'),"

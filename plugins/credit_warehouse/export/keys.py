@@ -61,8 +61,9 @@ def rotate(overlap: timedelta, *, announced: bool = True) -> tuple[str, datetime
         if newest is None:
             raise KeyProblem("尚无签名密钥 there is no feed key yet; the first export makes one")
         generation, old, since = newest
-        now = datetime.now(UTC).replace(microsecond=0)
-        if announced and since > now:
+        exactly = datetime.now(UTC)
+        now = exactly.replace(microsecond=0)
+        if announced and since > exactly:
             raise KeyProblem(f"上一次轮换尚未生效 key {old} is announced and not yet in use (from {since.isoformat()})")
         private = _private(generation + 1)
         public = private.public_key().public_bytes_raw()
