@@ -49,7 +49,7 @@ STATE = {
     "exports.feed_entry": "select feed, entry_id, item_id, body from exports.feed_entry",
 }
 BOOKKEEPING = (
-    "recorded_at", "recorded_from", "recorded_to", "first_build_id",
+    "recorded_at", "recorded_from", "recorded_to", "said_elsewhere_at", "first_build_id",
     "content_batch_id", "content_row_no", "status_batch_id", "status_row_no",
     # Of the first mention that was built, written once: nothing reads them.
     "first_effective_at", "first_source",

@@ -322,7 +322,7 @@ man = boy - timedelta(days=1)
 court(
     FIRST,
     listing("minor-by-number", 141, age=17, cardNumFull=resident_id(141, boy), cardNum=masked(resident_id(141, boy))),
-    listing("minor-by-birth-date", 143, cardNumFull=None, birthDate=str(boy)),
+    listing("minor-by-birth-date", 143, age=17, cardNumFull=None, birthDate=str(boy)),
     listing("minor-by-age", 145, age=17),
     listing("adult-that-day", 147, age=18, cardNumFull=resident_id(147, man), cardNum=masked(resident_id(147, man))),
 )

@@ -197,7 +197,6 @@ def test_a_second_pass_finds_nothing(published: Any) -> None:
 
 
 def test_every_removal_stands_against_its_clock(published: Any) -> None:
-    # Friday evening before a weekend: three working days end on Wednesday.
     published.accept(TUESDAY, COURT, deletion("a1", "2026-02-27T18:00:00+08:00", "X2"), revocation("a2", LATER))
     assert published.rows("select count(*) from marts.takedown_sla") == [(0,)]
     removals.screen(TUESDAY)
@@ -208,6 +207,6 @@ def test_every_removal_stands_against_its_clock(published: Any) -> None:
         " gone_from_exposure_at is not null and gone_from_departments_at is not null from marts.takedown_sla order by 1"
     )
     assert [row[:2] for row in rows] == [("REVOKED", "REVOKED"), ("WITHDRAWN", "X2")]
-    # Three working days of the national text, which goes before the city's three days.
-    assert [row[3] for row in rows] == [date(2026, 3, 6), date(2026, 3, 4)]
+    # Three working days of the national text, which goes before the city's three days; the Saturday is worked (调休).
+    assert [row[3] for row in rows] == [date(2026, 3, 6), date(2026, 3, 3)]
     assert [row[4:] for row in rows] == [("GONE", True, 0, True)] * 2
