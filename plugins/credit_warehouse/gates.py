@@ -101,8 +101,10 @@ def check_product(product: str, build_id: int) -> list[Checked]:
     """Gate one product table of ``exports``; returns the rules that stop additions (none: it may leave)."""
     with connect() as connection:
         previous = connection.execute(
+            # What the last build's export left, before the removal lane took anybody out: a list that has lost more
+            # than half is looked at before anybody is added to it, whoever took them out.
             "select sum(total) from (select distinct on (feed) total from audit.export_ledger where product = %s"
-            " order by feed, sequence desc) as newest",
+            " order by feed, build_id desc, sequence) as newest",
             [product],
         ).fetchone()
         rules = fill(
