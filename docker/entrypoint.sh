@@ -15,6 +15,6 @@ for name in $(env | sed -n -e 's/^\(WAREHOUSE_[A-Z_]*\)_FILE=.*/\1/p' -e 's/^\(A
     unset "${name}_FILE"
 done
 
-mkdir -p "${HOME:=/tmp/home}" "${AIRFLOW_HOME:=/tmp/airflow}"
+mkdir -p "${HOME:=/run/credit-warehouse/home}" "${AIRFLOW_HOME:=/run/credit-warehouse/airflow}"
 export HOME AIRFLOW_HOME
 exec "$@"

@@ -15,6 +15,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from credit_warehouse.feed_consumer import Copy
+    from credit_warehouse.stack.airflow_api import AirflowApi
 
 app = typer.Typer(
     help="公共信用数据仓库 | credit data integration warehouse", no_args_is_help=True, add_completion=False
@@ -381,7 +382,7 @@ def report() -> None:
 
 
 @contextmanager
-def _running_stack() -> Iterator:  # type: ignore[type-arg]  # AirflowApi, imported late
+def _running_stack() -> Iterator[AirflowApi]:
     """The stack of this home: the one that runs, else one for the time of the command."""
     from credit_warehouse import day, stack
     from credit_warehouse.preparation import prepare as prepare_database

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 TOLD_AGAIN_AFTER = 300.0
 
 
-class NewsTrigger(BaseEventTrigger):  # type: ignore[misc]  # Airflow carries no types here
+class NewsTrigger(BaseEventTrigger):  # type: ignore[misc]  # mypy skips Airflow: its classes are Any
     """Fires when the provider counts other rows for today than the newest batch of today holds."""
 
     def __init__(self, source: str, seconds: float) -> None:

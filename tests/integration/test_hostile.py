@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +66,7 @@ def read_cases() -> list[Case]:
     return found
 
 
+OF_THE_PAGE = "penalty_decisions"
 CASES = read_cases()
 STAGED = [case for case in CASES if "staging" in case.expect]
 
@@ -76,6 +76,11 @@ class Asked:
     """The warehouse as the suite sees it; a connection a question would take longer than the question."""
 
     connection: psycopg.Connection
+    declared: Source
+
+    def source(self, name: str) -> Source:
+        """A shipped source, or the one of the page."""
+        return self.declared if name == OF_THE_PAGE else load_source(name)
 
     def rows(self, query: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """Rows of a query."""
@@ -108,17 +113,14 @@ def evaluate(expression: str, case: Case, **known: Any) -> bytes:
     return found
 
 
-@cache
-def source_of(name: str) -> Source:
-    """A shipped source, or the one that the page on adding sources makes."""
-    if name != "penalty_decisions":
-        return load_source(name)
+def source_of_the_page(folder: Path) -> Source:
+    """The source that the page on adding sources makes."""
     block = re.search(
         r"^`dbt_project/[^`]+\.yml`\n\n```yaml\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.S | re.M
     )
     assert block
-    path = Path(source_of.folder) / name / f"_{name}.yml"  # type: ignore[attr-defined]
-    path.parent.mkdir(exist_ok=True)
+    path = folder / OF_THE_PAGE / f"_{OF_THE_PAGE}.yml"
+    path.parent.mkdir()
     path.write_text(block[1], encoding="utf-8")
     return read_declaration(path)
 
@@ -126,16 +128,15 @@ def source_of(name: str) -> Source:
 @pytest.fixture(scope="module")
 def hostile(shared_warehouse, tmp_path_factory: pytest.TempPathFactory):
     """A warehouse that knows the source of the page as well, and one connection to ask it."""
-    source_of.folder = tmp_path_factory.mktemp("declared")  # type: ignore[attr-defined]
-    source_of.cache_clear()
+    declared = source_of_the_page(tmp_path_factory.mktemp("declared"))
     with connect(autocommit=True) as connection:
-        register(connection, source_of("penalty_decisions"))
-        yield Asked(connection)
+        register(connection, declared)
+        yield Asked(connection, declared)
 
 
 def deliver(warehouse, case: Case, content: bytes, landing: Path, run: str, ok: bytes | None) -> Outcome:
     """Receive and load one file; what the tables say of it."""
-    source = source_of(case.source)
+    source = warehouse.source(case.source)
     path = landing / source.name / f"{run}.{case.suffix or SUFFIX[source.ingest.format]}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)

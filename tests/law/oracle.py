@@ -96,7 +96,7 @@ def works(day: date) -> bool:
     """A working day; where nobody announced the year, Monday to Friday."""
     try:
         return bool(chinese_calendar.is_workday(day))
-    except NotImplementedError:
+    except NotImplementedError:  # how the library says that the State Council has not announced the year
         return day.weekday() < 5
 
 

@@ -43,7 +43,7 @@ def test_a_year_not_announced_has_plain_weekdays(seed) -> None:
     assert provisional, "the seed reaches into years that nobody has announced"
     for day, row in provisional.items():
         assert row["is_working_day"] == str(day.weekday() < 5).lower(), day
-        with pytest.raises(NotImplementedError):
+        with pytest.raises(NotImplementedError):  # how the library says that the year is not announced
             chinese_calendar.is_workday(day)
 
 

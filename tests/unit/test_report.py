@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -145,12 +146,12 @@ class TestMasking:
         assert scrubbed(message) == shown
 
 
-def source(**changes: object) -> SourceLine:
+def source(**changes: Any) -> SourceLine:
     """A source that delivered ten good rows."""
     good = SourceLine(
         "tax_arrears", "欠税公告", "税务局", "full", 1, 1, 0, 0, 0, 10, 10, 0, 0, 0, 0, 0, 1, NOON
     )  # fmt: skip
-    return replace(good, **changes)  # type: ignore[arg-type]
+    return replace(good, **changes)
 
 
 NOTHING = source(files=0, accepted_files=0, rows_in=0, adopted=0)
@@ -160,9 +161,9 @@ def gate(suite: str) -> GateLine:
     return GateLine(suite, "RULE", "标题", "", "stop", 1, 1, 0, 0)
 
 
-def takedown(**changes: object) -> TakedownLine:
+def takedown(**changes: Any) -> TakedownLine:
     """One removal that left in time."""
-    return replace(TakedownLine("WITHDRAWN", "法院已删除", 1, 1, 0, 0, 0, 0, 0, 9), **changes)  # type: ignore[arg-type]
+    return replace(TakedownLine("WITHDRAWN", "法院已删除", 1, 1, 0, 0, 0, 0, 0, 9), **changes)
 
 
 QUIET = Facts(
@@ -208,7 +209,7 @@ class TestAttention:
         ],
     )  # fmt: skip
     def test_rule(self, change: dict[str, object], rule: str, tone: str):
-        assert rules(replace(QUIET, **change)) == {rule: tone}  # type: ignore[arg-type]
+        assert rules(replace(QUIET, **change)) == {rule: tone}
 
     def test_a_refused_file_is_told_until_it_was_sent_again(self):
         outcome = Outcome("tax_arrears", "欠税公告", "a.csv", DAY, "RAW_SHRINK", "缩水", "shrunk", replaced=False)

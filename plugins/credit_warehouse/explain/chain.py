@@ -36,8 +36,8 @@ def explain(kind: Kind, given: str, *, original: bool = False) -> Row:
     With ``original`` the full lines are read from the archive and every reading is logged. Raises UnknownId, and
     ArchiveDamaged for an original that is missing or changed.
     """
-    with connect() as connection:
-        found = _Chain(connection, kind, given.strip()).links()
+    with connect() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        found = _Chain(cursor, kind, given.strip()).links()
     if original:
         for row in [*found["messages"], *found["objections"], *found["repairs"]]:
             # Row 0 is an absence from a snapshot: there is no line to read.
@@ -49,9 +49,8 @@ def explain(kind: Kind, given: str, *, original: bool = False) -> Row:
 class _Chain:
     """The questions asked of one database about one item."""
 
-    def __init__(self, connection: psycopg.Connection, kind: Kind, given: str) -> None:
-        connection.row_factory = dict_row  # type: ignore[assignment]  # rows are read by name only
-        self._connection: psycopg.Connection[Row] = connection  # type: ignore[assignment]
+    def __init__(self, cursor: psycopg.Cursor[Row], kind: Kind, given: str) -> None:
+        self._cursor = cursor
         self._kind = kind
         self._parameters: Row = {}
         if not self._one(queries.IS_BUILT)["is_built"]:
@@ -78,7 +77,7 @@ class _Chain:
                 for found in rejections
                 if (found["batch_id"], found["row_no"]) == (row["batch_id"], row["row_no"])
             ]
-            row["line"] = lines.masked_line(self._connection, load_source(row["source"]), row)
+            row["line"] = lines.masked_line(self._cursor, load_source(row["source"]), row)
         for row in [*objections, *repairs]:
             row |= batches[row["batch_id"]]
         sent = self._deliveries(messages)
@@ -137,12 +136,12 @@ class _Chain:
 
     def _rejected(self, source: str, item: str) -> list[Row]:
         query = sql.SQL(queries.REJECTED_MESSAGES).format(staging=sql.Identifier(f"stg_{source}"))
-        return self._connection.execute(query, {"item": item}).fetchall()
+        return self._cursor.execute(query, {"item": item}).fetchall()
 
     def _keys(self, messages: Iterable[Row]) -> list[list[str]]:
         columns = sql.SQL(", ").join(map(sql.Identifier, self._source.ingest.key))
         query = sql.SQL(queries.KEYS_OF_ROW).format(columns=columns, raw=sql.Identifier(self._source.name))
-        found = [self._connection.execute(query, [row["batch_id"], row["row_no"]]).fetchone() for row in messages]
+        found = [self._cursor.execute(query, [row["batch_id"], row["row_no"]]).fetchone() for row in messages]
         return [row["key"] for row in found if row]
 
     def _batches(self, rows: Iterable[Row]) -> dict[int, Row]:
@@ -186,10 +185,10 @@ class _Chain:
         )
 
     def _rows(self, query: LiteralString, **parameters: Any) -> list[Row]:
-        return self._connection.execute(query, {**self._parameters, **parameters}).fetchall()
+        return self._cursor.execute(query, {**self._parameters, **parameters}).fetchall()
 
     def _first(self, query: LiteralString, **parameters: Any) -> Row | None:
-        return self._connection.execute(query, {**self._parameters, **parameters}).fetchone()
+        return self._cursor.execute(query, {**self._parameters, **parameters}).fetchone()
 
     def _one(self, query: LiteralString, **parameters: Any) -> Row:
         found = self._first(query, **parameters)

@@ -20,18 +20,18 @@ BOOKKEEPING = "_"
 ACTION = "explain --original"
 
 
-def masked_line(connection: psycopg.Connection[dict[str, Any]], source: Source, row: dict[str, Any]) -> Any:
+def masked_line(cursor: psycopg.Cursor[dict[str, Any]], source: Source, row: dict[str, Any]) -> Any:
     """Shape of every field by column; of a row that was not loaded, of its text. None for no line (row 0)."""
     place = [row["batch_id"], row["row_no"]]
     query = sql.SQL(queries.RAW_LINE).format(raw=sql.Identifier(source.name))
-    loaded = connection.execute(query, place).fetchone()
+    loaded = cursor.execute(query, place).fetchone()
     if loaded:
         return {
             name: _shown(source, name, str(value))
             for name, value in loaded.items()
             if value and not name.startswith(BOOKKEEPING)
         }
-    kept = connection.execute(queries.RAW_REJECTED_LINE, place).fetchone()
+    kept = cursor.execute(queries.RAW_REJECTED_LINE, place).fetchone()
     return masked(kept["body"]) if kept else None
 
 

@@ -43,6 +43,7 @@ def require_harmless(path: Path, file_name: str) -> None:
             allowed = min(MAX_UNPACKED, max(RATIO_COUNTS_FROM, MAX_RATIO * path.stat().st_size))
             for part in parts:
                 total += _unpacked(archive, part, file_name, allowed - total)
+    # zipfile raises NotImplementedError for a compression it does not know, RuntimeError for an encrypted part.
     except (BadZipFile, NotImplementedError, RuntimeError, OSError, zlib.error, EOFError) as error:
         raise _unreadable(file_name) from error
 
@@ -134,10 +135,10 @@ def _first_sheet(archive: ZipFile) -> str | None:
     return name if name in archive.namelist() else None
 
 
-def _parse(archive: ZipFile, name: str, start: object) -> None:
+def _parse(archive: ZipFile, name: str, start: xml_safe.Start) -> None:
     with archive.open(name) as stream:
         blocks = iter(lambda: stream.read(BLOCK), b"")
-        xml_safe.parse(blocks, "utf-8", start, _nothing, _nothing)  # type: ignore[arg-type]
+        xml_safe.parse(blocks, "utf-8", start, _nothing, _nothing)
 
 
 def _nothing(_: str) -> None:

@@ -21,6 +21,8 @@ CODECS = {
     "utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "utf-8", "gb18030": "gb18030", "gbk": "gb18030",
     "gb2312": "gb18030", "gb_2312-80": "gb18030", "cp936": "gb18030", "utf-16": "utf-16",
 }  # fmt: skip
+Start = Callable[[str, dict[str, str], int], Any]
+"""Called with name, attributes and line of every element."""
 UNDECODABLE = "\ufdd0"
 """Stands for a byte that is no character. It is a noncharacter: no text holds it."""
 
@@ -68,7 +70,7 @@ def encoding_of(head: bytes, declared: str) -> str:
 def parse(
     blocks: Iterable[bytes],
     encoding: str,
-    start: Callable[[str, dict[str, str], int], Any],
+    start: Start,
     end: Callable[[str], Any],
     text: Callable[[str], Any],
 ) -> None:

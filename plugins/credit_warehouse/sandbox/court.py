@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from credit_warehouse.identifiers import RESIDENT_CHECKS, mask_resident_id
 from credit_warehouse.sandbox import vocabulary as words
@@ -432,7 +432,7 @@ class Court:
         filed = decided - timedelta(days=rng.randint(30, 300))
         court = rng.choice(words.courts())
         is_person = isinstance(subject, Person)
-        values: dict[str, object] = {
+        values: dict[str, Any] = {
             "id": listing_id,
             "subject": subject,
             "is_person": is_person,
@@ -463,7 +463,7 @@ class Court:
                 (subject.representative, RELATIONS[0]),
                 *(((controller, rng.choice(RELATIONS[1:])),) if controller else ()),
             )
-        return Listing(**{**values, **facts, "conducts": conducts})  # type: ignore[arg-type]
+        return Listing(**{**values, **facts, "conducts": conducts})
 
     def _published(self, subject: Subject) -> date:
         earliest = FIRST_LISTING
