@@ -27,6 +27,33 @@
     )
 {%- endmacro %}
 
+{# What objections make of the items of the CTE `items`: whether one is open, whether one was upheld, and whether it was
+   upheld that the item should not be there at all. Only what the provider said after the outcome outranks it: a new
+   addition, or, where words were wrong, a correction. Of an item that was never added nothing outranks it. #}
+{% macro objections_of_items(known_at) %}
+    select
+        contested.item_id,
+        bool_or(objection.status = 'OPEN') as is_contested,
+        bool_or(objection.status = 'UPHELD' and compared.is_last_word) as is_upheld,
+        bool_or(objection.status = 'UPHELD' and compared.is_last_word and objection.objection_kind <> '信息不准')
+            as is_unfounded
+    from items
+    inner join {{ ref('contested_item') }} as contested on items.item_id = contested.item_id
+    inner join {{ ref('objection') }} as objection on contested.objection_id = objection.objection_id
+    cross join lateral (
+        select
+            coalesce(
+                objection.handled_at >= case objection.objection_kind
+                    when '信息不准' then {{ last_said('items.item_id', ['A', 'U'], known_at) }}
+                    else {{ last_said('items.item_id', ['A'], known_at) }}
+                end,
+                true
+            ) as is_last_word
+    ) as compared
+    where {{ held_at('objection', known_at) }}
+    group by contested.item_id
+{%- endmacro %}
+
 {# The provider's word on an item as it stood on a day, as a lateral join: status, and the message that said it. What is
    known to have been taken back is not used today, even where the build's day lags behind the message; of a day that
    was past by then, it is said what held on it. #}
@@ -61,6 +88,21 @@
         ) as then_said on true
     )
     {%- endif -%}
+{%- endmacro %}
+
+{# When a period that the law gives a court ends (seed rule_clock); nothing where no period is known. #}
+{% macro court_due(clock_code, start) -%}
+    (
+        select {{ function('due_date') }}({{ start }}, clock.amount, clock.unit) from {{ ref('rule_clock') }} as clock
+        where
+            clock.clock_code = '{{ clock_code }}'
+            and clock.binds = 'court'
+            and clock.jurisdiction = 'CN'
+            and clock.amount is not null
+            and {{ holds_on('clock', start) }}
+        order by clock.precedence
+        limit 1
+    )
 {%- endmacro %}
 
 {# A number that the law fixes (seed listing_rule), as it stands today. #}

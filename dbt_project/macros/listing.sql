@@ -37,23 +37,7 @@ name_conflicts as (
 ),
 
 objections as (
-    select
-        contested.item_id,
-        bool_or(objection.status = 'OPEN') as is_contested,
-        bool_or(objection.status = 'UPHELD' and compared.is_last_word) as is_upheld
-    from items
-    inner join {{ ref('contested_item') }} as contested on items.item_id = contested.item_id
-    inner join {{ ref('objection') }} as objection on contested.objection_id = objection.objection_id
-    -- Only what the court said after the outcome outranks it: a new addition, or, where words were wrong, a correction.
-    cross join lateral (
-        select
-            objection.handled_at >= case objection.objection_kind
-                when '信息不准' then {{ last_said('items.item_id', ['A', 'U'], known_at) }}
-                else {{ last_said('items.item_id', ['A'], known_at) }}
-            end as is_last_word
-    ) as compared
-    where {{ held_at('objection', known_at) }}
-    group by contested.item_id
+    {{- objections_of_items(known_at) }}
 ),
 
 -- The decision names the repaired document and its subject; both must fit.

@@ -1,5 +1,5 @@
-{# Items of the record as they were known at a moment and stood on a day. What was removed, or upheld as wrong since, is in the record of no
-   one; its history stays in core.credit_item. #}
+{# Items of the record as they were known at a moment and stood on a day. What was removed, or upheld as wrong since, is
+   in the record of no one; its history stays in core.credit_item. #}
 {% macro record_items(day=none, known_at=none, changed_only=false) %}
 with items as (
     select item.*
@@ -15,17 +15,7 @@ with items as (
 ),
 
 objections as (
-    select
-        contested.item_id,
-        bool_or(objection.status = 'OPEN') as is_contested,
-        max(objection.handled_at) filter (
-            where objection.status = 'UPHELD' and objection.objection_kind <> '信息不准'
-        ) as found_wrong_at
-    from items
-    inner join {{ ref('contested_item') }} as contested on items.item_id = contested.item_id
-    inner join {{ ref('objection') }} as objection on contested.objection_id = objection.objection_id
-    where {{ held_at('objection', known_at) }}
-    group by contested.item_id
+    {{- objections_of_items(known_at) }}
 )
 
 select
@@ -44,7 +34,5 @@ select
     coalesce(objections.is_contested, false) as is_contested
 from items
 left join objections on items.item_id = objections.item_id
-where
-    objections.found_wrong_at is null
-    or objections.found_wrong_at < {{ last_said('items.item_id', ['A'], known_at) }}
+where not coalesce(objections.is_unfounded, false)
 {% endmacro %}

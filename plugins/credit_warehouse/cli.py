@@ -173,8 +173,9 @@ def as_known(
     import json
 
     from credit_warehouse import past
+    from credit_warehouse.build import BUSINESS_ZONE
 
-    found = past.as_known(known_at.replace(tzinfo=past.BUSINESS_ZONE), day.date(), listing)
+    found = past.as_known(known_at.replace(tzinfo=BUSINESS_ZONE), day.date(), listing)
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, default=str, indent=2))
         return

@@ -7,10 +7,7 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from credit_warehouse.build import BUSINESS_ZONE
 from credit_warehouse.db import connect
-
-__all__ = ["BUSINESS_ZONE", "as_known", "in_words"]
 
 COUNTS = """
 select

@@ -464,7 +464,6 @@ BAD_COURT = {
     "TERM_INVALID": {"termMonths": "两年"},
     "SEX_UNKNOWN": {"sexy": "未知"},
     "PUBLICITY_UNKNOWN": {"publicity": "maybe"},
-    "REASON_UNKNOWN": {"infoActionType": "D", "deleteReason": "Y1"},
 }
 BAD_BANK = {"AMOUNT_INVALID": {"yqje": "很多"}, "EVENT_UNKNOWN": {"sjlx": "其他"}}
 bad_lines: dict[tuple[str, str], int] = {}

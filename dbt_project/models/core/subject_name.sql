@@ -1,5 +1,6 @@
 {# Names are kept with the time they were said first and last; what was known of a subject is folded into what the
-   day says, so a late delivery moves the first date back instead of inventing a newer name.    `said_elsewhere_at`: since when a register or an office, and not only an item, has named the subject so. #}
+   day says, so a late delivery moves the first date back instead of inventing a newer name.
+   `said_elsewhere_at`: since when a register or an office, and not only an item, has named the subject so. #}
 {{ config(
     incremental_strategy='delete+insert',
     unique_key='subject_id',

@@ -8,8 +8,7 @@ with today as (
 in_force as (
     select
         listing.*,
-        today.day,
-        item.status = 'ACTIVE' as is_listed_by_court
+        today.day
     from {{ ref('defaulter_listing') }} as listing
     inner join {{ ref('credit_item') }} as item on listing.item_id = item.item_id and item.recorded_to = 'infinity'
     cross join today
@@ -75,26 +74,26 @@ left join objections on in_force.item_id = objections.item_id
 cross join lateral (
     values
     (
-        'TERM_OVER_MINIMUM', '基本期限届满后三个工作日仍在列，请法院确认', 'R12', in_force.expiry_min,
-        in_force.day > {{ function('due_date') }}(in_force.expiry_min, 3, 'working_day')
-        and in_force.day <= {{ function('due_date') }}(in_force.valid_to, 3, 'working_day')
+        'TERM_OVER_MINIMUM', '基本期限届满，法定时限内仍在列，请法院确认', 'R12', in_force.expiry_min,
+        in_force.day > {{ court_due('DELETE_AFTER_TERM', 'in_force.expiry_min') }}
+        and in_force.day <= {{ court_due('DELETE_AFTER_TERM', 'in_force.valid_to') }}
     ),
     (
-        'TERM_OVER_MAXIMUM', '最长期限届满后三个工作日法院仍未删除，已停止使用，升级处理', 'R12', in_force.valid_to,
-        in_force.day > {{ function('due_date') }}(in_force.valid_to, 3, 'working_day')
+        'TERM_OVER_MAXIMUM', '最长期限届满，法定时限内法院仍未删除，已停止使用，升级处理', 'R12', in_force.valid_to,
+        in_force.day > {{ court_due('DELETE_AFTER_TERM', 'in_force.valid_to') }}
     ),
     (
         'PERFORMED_AWAITS_COURT', '已全部履行，待法院删除', 'R12', null::date,
         in_force.is_performed and in_force.status <> 'EXPIRED'
     ),
     (
-        'DELETION_OVERDUE', '无期限的列入已全部履行，三个工作日后法院仍未删除', 'R11', performed.since,
+        'DELETION_OVERDUE', '无期限的列入已全部履行，法定时限内法院仍未删除', 'R11', performed.since,
         in_force.term_class = 'NONE'
-        and in_force.day > {{ function('due_date') }}(performed.since, 3, 'working_day')
+        and in_force.day > {{ court_due('DELETE_ART10', 'performed.since') }}
     ),
     (
-        'OBJECTION_OVERDUE', '异议审查已超过十五日', 'R15', objections.filed_on,
-        in_force.day > {{ function('due_date') }}(objections.filed_on, 15, 'calendar_day')
+        'OBJECTION_OVERDUE', '异议审查已超过法定期限', 'R15', objections.filed_on,
+        in_force.day > {{ court_due('OBJECTION_REVIEW', 'objections.filed_on') }}
     ),
     ('REPAIRED_AWAITS_COURT', '已有修复决定，待法院确认', 'REPAIR', null, in_force.is_repaired),
     ('MINOR_LISTED', '列入时未成年，报法院撤销', 'R5', in_force.valid_from, in_force.is_minor),
@@ -110,7 +109,7 @@ cross join lateral (
         in_force.publicity = 'N' and in_force.notify_unit is null
     ),
     (
-        'RELISTED_TOO_SOON', '申请执行人申请删除后不满六个月再次列入，请法院确认', 'R13', relisted.deleted_on,
+        'RELISTED_TOO_SOON', '申请执行人申请删除后未满规定间隔再次列入，请法院确认', 'R13', relisted.deleted_on,
         relisted.deleted_on is not null
     )
 ) as found (alert, alert_zh, rule, since, applies)

@@ -40,7 +40,7 @@ cleaned as materialized (
         {{ text }}("decisionDate") as decided_text,
         {{ text }}("birthDate") as birth_text,
         {{ text }}("termMonths") as term_text,
-        {{ text }}("deleteReason") as delete_reason,
+        substring({{ text }}("deleteReason") from '^X[1-9]$') as delete_reason,
         {{ text }}(publicity) as publicity,
         {{ text }}("notifyUnit") as notify_unit
     from source
@@ -75,15 +75,14 @@ judged as (
             when describes and subject_name is null then 'NAME_MISSING:iname'
             {{ who_is_unreadable('iname', 'cardNum', 'describes') }}
             when describes and conduct_codes is null then 'CONDUCT_UNKNOWN:disruptTypeName'
-            when {{ function('is_bad_date') }}(published_text) or (describes and published_on is null)
-                then 'DATE_INVALID:publishDate'
-            when {{ function('is_bad_date') }}(filed_text) then 'DATE_INVALID:regDate'
-            when {{ function('is_bad_date') }}(decided_text) then 'DATE_INVALID:decisionDate'
-            when {{ function('is_bad_date') }}(birth_text) then 'DATE_INVALID:birthDate'
-            when term_text is not null and term_months is null then 'TERM_INVALID:termMonths'
-            when sex_text is not null and sex is null then 'SEX_UNKNOWN:sexy'
-            when publicity not in ('Y', 'N') then 'PUBLICITY_UNKNOWN:publicity'
-            when item_action = 'D' and delete_reason !~ '^X[1-9]$' then 'REASON_UNKNOWN:deleteReason'
+            -- A word that takes somebody off is not stopped by a description, or a reason, that is not understood.
+            when describes and published_on is null then 'DATE_INVALID:publishDate'
+            when describes and {{ function('is_bad_date') }}(filed_text) then 'DATE_INVALID:regDate'
+            when describes and {{ function('is_bad_date') }}(decided_text) then 'DATE_INVALID:decisionDate'
+            when describes and {{ function('is_bad_date') }}(birth_text) then 'DATE_INVALID:birthDate'
+            when describes and term_text is not null and term_months is null then 'TERM_INVALID:termMonths'
+            when describes and sex_text is not null and sex is null then 'SEX_UNKNOWN:sexy'
+            when describes and publicity not in ('Y', 'N') then 'PUBLICITY_UNKNOWN:publicity'
         end as rejection,
         case
             when subject_kind = 'person' and identifier_verdict = 'VALID'
