@@ -7,26 +7,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, Param, task
+from airflow.sdk import DAG, Param, task
 
 from credit_warehouse import orchestration
 from credit_warehouse.declarations import load_sources
-from credit_warehouse.settings import settings
-
-arrivals = AssetAny(*(orchestration.raw_asset(source.name) for source in load_sources()))
 
 with DAG(
     dag_id="build_record",
     dag_display_name="统一信用档案",
     doc_md=__doc__,
-    schedule=(
-        # Terms end without a message: a build runs every day, arrivals or not.
-        AssetOrTimeSchedule(
-            timetable=CronTriggerTimetable("0 6 * * *", timezone=str(orchestration.BUSINESS_ZONE)), assets=arrivals
-        )
-        if settings().schedules == "on"
-        else arrivals
-    ),
+    # Terms end without a message: a build runs every day, arrivals or not.
+    schedule=orchestration.arrivals_or_clock("0 6 * * *", load_sources()),
     start_date=datetime(2026, 1, 1, tzinfo=orchestration.BUSINESS_ZONE),
     catchup=False,
     max_active_runs=1,

@@ -11,7 +11,6 @@ from airflow.sdk import DAG, Param, task
 
 from credit_warehouse import orchestration
 from credit_warehouse.declarations import load_sources
-from credit_warehouse.settings import settings
 
 for source in load_sources():
     with DAG(
@@ -19,7 +18,7 @@ for source in load_sources():
         dag_display_name=f"接入 {source.label}",
         description=source.description,
         doc_md=__doc__,
-        schedule=orchestration.ingest_schedule(source) if settings().schedules == "on" else None,
+        schedule=orchestration.ingest_schedule(source),
         start_date=datetime(2026, 1, 1, tzinfo=orchestration.BUSINESS_ZONE),
         catchup=False,
         max_active_runs=1,

@@ -7,20 +7,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from airflow.sdk import DAG, CronTriggerTimetable, task
+from airflow.sdk import DAG, task
 
 from credit_warehouse import orchestration
-from credit_warehouse.settings import settings
 
 with DAG(
     dag_id="watch_freshness",
     dag_display_name="来源时效",
     doc_md=__doc__,
-    schedule=(
-        CronTriggerTimetable("0 9 * * *", timezone=str(orchestration.BUSINESS_ZONE))
-        if settings().schedules == "on"
-        else None
-    ),
+    schedule=orchestration.clock("0 9 * * *"),
     start_date=datetime(2026, 1, 1, tzinfo=orchestration.BUSINESS_ZONE),
     catchup=False,
     max_active_runs=1,

@@ -8,24 +8,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, Param, task
+from airflow.sdk import DAG, Param, task
 
 from credit_warehouse import orchestration
 from credit_warehouse.declarations import load_sources
-from credit_warehouse.settings import settings
-
-messages = AssetAny(*(orchestration.raw_asset(source.name) for source in load_sources() if source.ingest.may_remove))
 
 with DAG(
     dag_id="withdraw",
     dag_display_name="撤下通道",
     doc_md=__doc__,
-    schedule=(
-        AssetOrTimeSchedule(
-            timetable=CronTriggerTimetable("1 0 * * *", timezone=str(orchestration.BUSINESS_ZONE)), assets=messages
-        )
-        if settings().schedules == "on"
-        else messages
+    schedule=orchestration.arrivals_or_clock(
+        "1 0 * * *", (source for source in load_sources() if source.ingest.may_remove)
     ),
     start_date=datetime(2026, 1, 1, tzinfo=orchestration.BUSINESS_ZONE),
     catchup=False,

@@ -4,12 +4,14 @@ object store, in ``archive.py`` is Airflow imported.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import (
     Asset,
+    AssetAny,
     AssetOrTimeSchedule,
     AssetWatcher,
     Connection,
@@ -33,6 +35,7 @@ from credit_warehouse.load import load_batch
 from credit_warehouse.receive import note, receive
 from credit_warehouse.refusal import Refused
 from credit_warehouse.report import write_report
+from credit_warehouse.settings import settings
 from credit_warehouse.transports.delivery import Endpoint, service_endpoint
 from credit_warehouse.watch import NewsTrigger
 
@@ -44,14 +47,24 @@ def raw_asset(source: str) -> Asset:
     return Asset(f"raw.{source}")
 
 
+def clock(cron: str) -> Any:
+    """A schedule in Chinese time; none where schedules are off and runs are asked for."""
+    return CronTriggerTimetable(cron, timezone=str(BUSINESS_ZONE)) if settings().schedules == "on" else None
+
+
+def arrivals_or_clock(cron: str, sources: Iterable[Source]) -> Any:
+    """As soon as one of the sources has accepted something, and by the clock."""
+    assets, timetable = AssetAny(*(raw_asset(source.name) for source in sources)), clock(cron)
+    return AssetOrTimeSchedule(timetable=timetable, assets=assets) if timetable else assets
+
+
 def ingest_schedule(source: Source) -> Any:
     """The declared cron, and for a watched service its news."""
-    cron = CronTriggerTimetable(source.ingest.schedule, timezone=str(BUSINESS_ZONE))
-    seconds = source.ingest.transport.watch_seconds
-    if seconds is None:
-        return cron
+    timetable, seconds = clock(source.ingest.schedule), source.ingest.transport.watch_seconds
+    if timetable is None or seconds is None:
+        return timetable
     watcher = AssetWatcher(name=f"news.{source.name}", trigger=NewsTrigger(source.name, seconds))
-    return AssetOrTimeSchedule(timetable=cron, assets=[Asset(f"news.{source.name}", watchers=[watcher])])
+    return AssetOrTimeSchedule(timetable=timetable, assets=[Asset(f"news.{source.name}", watchers=[watcher])])
 
 
 def business_date(context: Any) -> date:
