@@ -6,10 +6,9 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from credit_warehouse import transform, vault
-from credit_warehouse.db import connect
+from credit_warehouse.db import Lock, connect, turn
 from credit_warehouse.supersede import mark_superseded
 
-LOCK = 4_207_002
 BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
 
 
@@ -27,7 +26,7 @@ def open_build(business_date: date | None, *, anew: bool = False) -> int | None:
     if business_date and business_date > datetime.now(BUSINESS_ZONE).date() + timedelta(days=1):
         raise FutureDate(f"{business_date} is in the future: every term that ends before it would be taken for ended")
     with connect() as connection:
-        connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+        connection.execute("select pg_advisory_xact_lock(%s)", [Lock.BUILD])
         connection.execute(
             "update audit.build set status = 'failed', finished_at = clock_timestamp() where status = 'running'"
         )
@@ -61,12 +60,13 @@ def run_build(build_id: int, *, anew: bool = False) -> int:
     ``anew`` builds every table from all accepted batches instead of following what changed.
     """
     try:
-        vault.seal(build_id)
-        # Rules changed: incremental models look at changed items only, and a new rule concerns all of them.
-        anew = anew or _rules_changed()
-        nodes = transform.build_models(build_id, anew=anew)
-        mark_superseded(None if anew else build_id)
-        _note_unsent(build_id, anew)
+        with turn(Lock.PRODUCTS):
+            vault.seal(build_id)
+            # Rules changed: incremental models look at changed items only, and a new rule concerns all of them.
+            anew = anew or _rules_changed()
+            nodes = transform.build_models(build_id, anew=anew)
+            mark_superseded(None if anew else build_id)
+            _note_unsent(build_id, anew)
     except BaseException:
         _close(build_id, "failed")
         raise

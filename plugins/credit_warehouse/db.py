@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from urllib.parse import quote
 
 import psycopg
@@ -12,6 +13,20 @@ from psycopg.conninfo import conninfo_to_dict
 
 from credit_warehouse.secrets import secret, token_key
 from credit_warehouse.settings import settings
+
+
+class Lock(IntEnum):
+    """Keys of the advisory locks, side by side so that no two are the same."""
+
+    MIGRATION = 4_207_001
+    BUILD = 4_207_002
+    FEED = 4_207_003
+    """With the hash of a feed's name: one writer a feed."""
+    REMOVALS = 4_207_004
+    KEYS = 4_207_005
+    PRODUCTS = 4_207_006
+    """Held by whoever changes the products or sends them: what leaves is of one build, the one that was gated."""
+
 
 DATABASE = "warehouse"
 USER = "warehouse"
@@ -68,3 +83,11 @@ def connect(*, autocommit: bool = False, tokens: bool = True) -> Iterator[psycop
     options = session_options() if tokens else ZONE
     with psycopg.connect(warehouse_dsn(), autocommit=autocommit, options=options) as connection:
         yield connection
+
+
+@contextmanager
+def turn(lock: Lock) -> Iterator[None]:
+    """Wait until nobody else holds ``lock``, then hold it. A process that dies gives it up with its connection."""
+    with connect(autocommit=True, tokens=False) as connection:
+        connection.execute("select pg_advisory_lock(%s)", [lock])
+        yield

@@ -7,9 +7,8 @@ from importlib.resources import files
 import psycopg
 from psycopg import sql
 
+from credit_warehouse.db import Lock
 from credit_warehouse.declarations import Source
-
-LOCK = 4_207_001
 
 
 def migrate(connection: psycopg.Connection, sources: list[Source]) -> list[str]:
@@ -17,7 +16,7 @@ def migrate(connection: psycopg.Connection, sources: list[Source]) -> list[str]:
 
     Safe to call at every start and from two processes at once (advisory lock).
     """
-    connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+    connection.execute("select pg_advisory_xact_lock(%s)", [Lock.MIGRATION])
     connection.execute(
         "create table if not exists public.warehouse_migration"
         " (name text primary key, applied_at timestamptz not null default now())"

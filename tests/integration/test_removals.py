@@ -113,6 +113,67 @@ def test_whoever_is_named_no_longer_for_certain_leaves(published: Any) -> None:
     assert shown(published) == directed(published) == {f"a{number}" for number in range(4, 11)}
 
 
+def test_a_deletion_is_not_stopped_by_words_that_it_need_not_carry(published: Any) -> None:
+    garbled = {
+        "publishDate": "2026年02月30日",
+        "birthDate": "?",
+        "sexy": "不详",
+        "publicity": "maybe",
+        "termMonths": "两年",
+    }
+    published.accept(
+        TUESDAY, COURT,
+        listing("a1", 1, LATER, **garbled) | {"infoActionType": "D", "deleteReason": "X1"},
+        listing("a2", 2, LATER, **garbled) | {"infoActionType": "R"},
+        deletion("a3", LATER, "Y1"),
+    )  # fmt: skip
+    removals.run(TUESDAY)
+    assert told(published) == {"a1": ("WITHDRAWN",), "a2": ("REVOKED",), "a3": ("WITHDRAWN",)}
+    export_build(published.build(TUESDAY))
+    assert shown(published) == directed(published) == {f"a{number}" for number in range(4, 11)}
+    statuses = published.rows(
+        "select listing_id, status from marts.defaulter_listing where listing_id in ('a1', 'a2', 'a3') order by 1"
+    )
+    assert statuses == [("a1", "DELETED"), ("a2", "REVOKED"), ("a3", "DELETED")]
+    # A reason that is no category is nobody's reason; the clock of a deletion runs all the same.
+    assert published.rows(
+        "select removal.delete_reason, sla.due_on from marts.takedown_sla as sla"
+        " join exports.removal using (removal_id)"
+        " join marts.defaulter_listing as listing on listing.item_id = sla.item_id where listing_id = 'a3'"
+    ) == [(None, date(2026, 3, 6))]
+
+
+def test_an_upheld_objection_holds_where_the_listing_was_never_added(warehouse: Any) -> None:
+    publish(warehouse, MONDAY, correction(listing("a1", 1), "2026-03-01T09:00:00+08:00"), listing("a2", 2))
+    assert shown(warehouse) == {"a1", "a2"}, "a correction that comes first describes a listing as well as an addition"
+    warehouse.accept(TUESDAY, OBJECTIONS, objection("a1", "非本人", cljg="成立", clsj="2026-03-03 10:00:00"))
+    export_build(warehouse.build(TUESDAY))
+    assert shown(warehouse) == directed(warehouse) == {"a2"}
+    assert warehouse.rows("select status from marts.defaulter_listing where listing_id = 'a1'") == [("SUPPRESSED",)]
+
+
+def test_an_old_removal_does_not_take_out_who_was_listed_again(published: Any) -> None:
+    """The lane was down when the deletion came; the build has heard the deletion, and the new listing after it."""
+    published.accept(TUESDAY, COURT, deletion("a1", LATER))
+    removals.screen(TUESDAY)
+    published.accept(WEDNESDAY, COURT, listing("a1", 1, "2026-03-04T09:00:00+08:00"))
+    assert export_build(published.build(WEDNESDAY)) == {}
+    removals.run(WEDNESDAY)
+    assert "a1" in shown(published) & directed(published)
+    assert not removals.waiting()
+
+
+def test_a_build_under_way_does_not_leave_with_the_build_before_it(published: Any) -> None:
+    published.accept(TUESDAY, COURT, listing("a11", 11))
+    first = published.build(TUESDAY)
+    published.accept(WEDNESDAY, COURT, listing("a12", 12))
+    second = published.build(WEDNESDAY)
+    assert export_build(first) == {}
+    assert shown(published) == {f"a{number}" for number in range(1, 11)}, "the products are those of the later build"
+    assert export_build(second) == {}
+    assert shown(published) == {f"a{number}" for number in range(1, 13)}
+
+
 def test_a_centre_may_hold_on_objection(published: Any) -> None:
     published.execute("update core.publication_policy set is_on = true where policy = 'HOLD_ON_OBJECTION'")
     published.accept(TUESDAY, OBJECTIONS, objection("a9", "不应列入"))

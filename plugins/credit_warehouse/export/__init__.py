@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from credit_warehouse.db import connect
+from credit_warehouse.db import Lock, connect, turn
 from credit_warehouse.export import feed, removals
 from credit_warehouse.export.products import PRODUCTS
 from credit_warehouse.gates import Checked, check_product
 
 
 def pending_build() -> int | None:
-    """The newest successful build whose products have not left yet."""
+    """The newest build if it succeeded and has not left yet: after a failed one the products are of no one build."""
     with connect() as connection:
         row = connection.execute(
             "select build_id from audit.build where status = 'succeeded' and exported_at is null"
-            " and build_id = (select max(build_id) from audit.build where status = 'succeeded')"
+            " and build_id = (select max(build_id) from audit.build)"
         ).fetchone()
     return row[0] if row else None
 
@@ -21,14 +21,30 @@ def pending_build() -> int | None:
 def export_build(build_id: int) -> dict[str, list[Checked]]:
     """Gate and write every product of a build; return the rules that held additions back, by product.
 
-    Removals leave in any case: a product whose gate is red sends its tombstones and nothing else.
+    Removals leave in any case: a product whose gate is red sends its tombstones and nothing else. A build that was
+    overtaken by a later one writes nothing: the products are no longer its own, and the later export tells the rest.
     """
+    with turn(Lock.PRODUCTS):
+        with connect() as connection:
+            found = connection.execute(
+                "select business_date, build_id < (select max(build_id) from audit.build) from audit.build"
+                " where build_id = %s",
+                [build_id],
+            ).fetchone()
+        assert found, f"build {build_id} does not exist"
+        day, overtaken = found
+        if overtaken:
+            return {}
+        # Whoever was taken back since the build began is not shown for the minutes until the next one.
+        removals.screen(day)
+        held = _write_products(build_id)
+        # What was taken back while the feeds were written may stand in one of them by now.
+        removals.run(day)
+    return held
+
+
+def _write_products(build_id: int) -> dict[str, list[Checked]]:
     held: dict[str, list[Checked]] = {}
-    with connect() as connection:
-        day = connection.execute("select business_date from audit.build where build_id = %s", [build_id]).fetchone()
-    assert day, f"build {build_id} does not exist"
-    # Whoever was taken back since the build began is not shown for the minutes until the next one.
-    removals.screen(day[0])
     for product in PRODUCTS:
         stopped = check_product(product.name, build_id)
         feed.write(product, build_id, additions=not stopped)

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from credit_warehouse.db import connect
+from credit_warehouse.db import Lock, connect
 from credit_warehouse.export import keys
 from credit_warehouse.export.products import PRODUCTS, Product
 from credit_warehouse.feed_protocol import (
@@ -36,8 +36,6 @@ from credit_warehouse.feed_protocol import (
     document,
 )
 from credit_warehouse.settings import settings
-
-LOCK = 4_207_003
 
 
 def write(product: Product, build_id: int, *, additions: bool) -> list[str]:
@@ -106,6 +104,12 @@ def withdraw(removal_ids: list[int], day: date) -> list[str]:
                             ids=sql.Literal(removal_ids),
                         )
                     )
+                    # The next export looks at them again: a newer word of the provider may be in a build under way.
+                    connection.execute(
+                        "insert into exports.unsent_item (item_id, build_id) select distinct change.item_id,"
+                        " 1 + (select max(build_id) from audit.build) from change on conflict (item_id) do update"
+                        " set build_id = excluded.build_id"
+                    )
                     _send(connection, product, feed, build[0], day, REMOVALS_ONLY)
                 written.append(feed)
     return written
@@ -114,14 +118,14 @@ def withdraw(removal_ids: list[int], day: date) -> list[str]:
 @contextmanager
 def _turn(connection: psycopg.Connection, feed: str) -> Iterator[None]:
     """One writer a feed, from the first look at what its recipient holds until its folder has its name."""
-    connection.execute("select pg_advisory_lock(%s, hashtext(%s))", [LOCK, feed])
+    connection.execute("select pg_advisory_lock(%s, hashtext(%s))", [Lock.FEED, feed])
     connection.commit()
     try:
         _finish_interrupted(connection, feed)
         yield
     finally:
         connection.rollback()
-        connection.execute("select pg_advisory_unlock(%s, hashtext(%s))", [LOCK, feed])
+        connection.execute("select pg_advisory_unlock(%s, hashtext(%s))", [Lock.FEED, feed])
         connection.commit()
 
 
@@ -168,13 +172,10 @@ def _compute_changes(
             " case when {gone} then 'REMOVE' when e.entry_id is null then 'ADD' else 'UPDATE' end as op,"
             " coalesce(decision.{reasons}, 'NO_LONGER_APPLIES') as reason"
             # What the removal lane knows and this build does not know yet does not come back.
-            " from (select * from candidate where feed = {feed} and not exists (select from exports.removal removal"
+            " from (select * from candidate where feed = {feed}"
+            " and not exists (select from exports.removal_unknown_to({build_id}) removal"
             " join core.exclusion_reason known on known.reason = removal.reason and known.{barred_by}"
-            " join audit.build build on build.build_id = {build_id}"
-            " left join audit.batch batch on batch.batch_id = removal.batch_id"
-            " where removal.item_id = candidate.item_id and case when removal.batch_id is null"
-            " then removal.effective_at::date > build.business_date"
-            " else coalesce(batch.build_id > build.build_id, true) end)) c"
+            " where removal.item_id = candidate.item_id)) c"
             " full join (select * from exports.feed_entry where feed = {feed}"
             " and item_id in (select item_id from exports.unsent_item)) e using (entry_id)"
             " left join exports.listing_decision decision on decision.item_id = coalesce(c.item_id, e.item_id)"

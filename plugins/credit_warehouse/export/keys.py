@@ -13,12 +13,11 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from credit_warehouse.db import connect
+from credit_warehouse.db import Lock, connect
 from credit_warehouse.feed_protocol import KEY_FORMAT, KEYS, document, key_id, pem
 from credit_warehouse.secrets import secret
 from credit_warehouse.settings import settings
 
-LOCK = 4_207_005
 FILE = "feed_key_{}"
 
 
@@ -30,7 +29,7 @@ def signing(connection: psycopg.Connection) -> tuple[str, Ed25519PrivateKey]:
     """Id and private half of the key in use; the first call of a home makes the first key. Publishes what is due."""
     row = _in_use(connection)
     if row is None:
-        connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+        connection.execute("select pg_advisory_xact_lock(%s)", [Lock.KEYS])
         row = _in_use(connection)
     if row is None:
         _register(connection, 1, _private(1), datetime.now(UTC), None, None)
@@ -54,7 +53,7 @@ def rotate(overlap: timedelta, *, announced: bool = True) -> tuple[str, datetime
     and every consumer has to be given it by hand.
     """
     with connect() as connection:
-        connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+        connection.execute("select pg_advisory_xact_lock(%s)", [Lock.KEYS])
         newest = connection.execute(
             "select generation, key_id, in_use_from from audit.feed_key order by generation desc limit 1"
         ).fetchone()

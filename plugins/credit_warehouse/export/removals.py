@@ -14,10 +14,8 @@ from datetime import date
 import psycopg
 from psycopg import sql
 
-from credit_warehouse.db import connect
+from credit_warehouse.db import Lock, connect
 from credit_warehouse.export import feed
-
-LOCK = 4_207_004
 
 
 @dataclass(frozen=True)
@@ -31,17 +29,27 @@ class Withdrawn:
 
 
 def run(day: date) -> Withdrawn:
-    """One pass: screen what arrived, end what has run out on ``day``, send the tombstones. Idempotent."""
+    """One pass: screen what arrived, end what has run out on ``day``, send the tombstones. Idempotent.
+
+    What the newest export knew it has told already, and perhaps with a newer word of the provider on top; what it did
+    not know is sent, and sent again where an export that was under way has let the item in meanwhile.
+    """
     found = screen(day)
     with connect() as connection:
-        unsent = [
+        due = [
             removal_id
-            for (removal_id,) in connection.execute("select removal_id from exports.removal where sent_at is null")
+            for (removal_id,) in connection.execute(
+                "select removal_id from exports.removal_unknown_to("
+                "(select max(build_id) from audit.build where exported_at is not null)) as removal"
+                " where sent_at is null or exists (select from exports.feed_entry as entry"
+                " where entry.item_id = removal.item_id)"
+            )
         ]
-    feeds = feed.withdraw(unsent, day) if unsent else []
+        newest = connection.execute("select max(removal_id) from exports.removal").fetchone()
+    feeds = feed.withdraw(due, day) if due else []
     with connect() as connection:
         connection.execute(
-            "update exports.removal set sent_at = clock_timestamp() where removal_id = any(%s)", [unsent]
+            "update exports.removal set sent_at = clock_timestamp() where sent_at is null and removal_id <= %s", newest
         )
     return Withdrawn(found, feeds)
 
@@ -63,7 +71,7 @@ def screen(day: date) -> int:
     Returns how many were new. Before the first build nothing has left the house, and there is nothing to take back.
     """
     with connect() as connection:
-        connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+        connection.execute("select pg_advisory_xact_lock(%s)", [Lock.REMOVALS])
         if connection.execute("select to_regclass('marts.defaulter_listing') is null").fetchone() == (True,):
             return 0
         found = _enter(connection, sql.SQL("staging.removals_of_terms({})").format(sql.Literal(day)), None)
