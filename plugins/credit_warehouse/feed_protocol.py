@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 FORMAT = "credit-warehouse-feed/2"
 KEY_FORMAT = "credit-warehouse-key/1"
+RECEIPT_FORMAT = "credit-warehouse-receipt/1"
 ALL, REMOVALS_ONLY = "all", "removals_only"
 ADD, UPDATE, REMOVE = "ADD", "UPDATE", "REMOVE"
 COUNTED = {ADD: "added", UPDATE: "updated", REMOVE: "removed"}
