@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -89,6 +90,13 @@ def refused(source: str, run_id: str) -> Alert:
             [run_id, source],
         ).fetchall()
     return Alert("refused", _id(source), tuple(_refusal(*row) for row in rows) or ("详见任务日志 see the task log",))
+
+
+def receipts_refused(found: Mapping[str, int]) -> Alert:
+    """Receipts of recipients that cannot be true, by rule; which ones, ``audit.feed_receipt_refused`` says."""
+    return Alert(
+        "refused", "feed_receipt", tuple(f"[{_id(rule)}] {count} 份回执 receipts" for rule, count in found.items())
+    )
 
 
 def overdue(found: list[Overdue]) -> Alert:

@@ -447,6 +447,21 @@ def feed_check(
     raise typer.Exit({Answer.NONE: 0, Answer.RESTRICTED: 3, Answer.UNDECIDED: 4, Answer.CONSIDER: 5}[found.answer])
 
 
+@feed_commands.command("receipts")
+def feed_receipts(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="回执目录 folder with receipts")],
+) -> None:
+    """接收各单位回执，核对台账 | take in receipts and compare them with the ledger; exit status 1 if any is refused."""
+    from credit_warehouse import receipts
+
+    done = receipts.take_in(folder)
+    console.print(f"接收 {done.accepted} 份回执 receipts taken，已有 known {done.known}", highlight=False)
+    for refusal in done.refused:
+        console.print(str(refusal), style="red", highlight=False, soft_wrap=True, markup=False)
+    if done.refused:
+        raise typer.Exit(FAILED)
+
+
 @key_commands.command("rotate")
 def feed_key_rotate(
     overlap_days: Annotated[int, typer.Option(min=0, help="公告后多少天启用 days from announcement to first use")] = 7,
