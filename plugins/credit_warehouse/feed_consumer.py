@@ -22,6 +22,7 @@ from credit_warehouse.feed_protocol import (
     ADD,
     ALL,
     COUNTED,
+    CSV_OF,
     DELTA,
     FORMAT,
     FULL,
@@ -267,8 +268,13 @@ class _Delivery:
             raise self._refused("GAP", f"缺少 {missing:08d}", f"{missing:08d} is missing; ask for it again")
         if not first and manifest["previous_manifest_sha256"] != state["previous"]:
             raise self._refused("CHAIN", "与上一清单不衔接", "it does not follow the manifest taken before")
+        rows = {claim["name"]: claim.get("rows") for claim in manifest["files"]}
         for claim in manifest["files"]:
             self._check_file(claim)
+        for lines, table in CSV_OF.items():
+            # A line more: the names of the columns.
+            if table in rows and rows[table] != rows[lines] + 1:
+                raise self._refused("COUNTS", f"{table} 条数不符", f"{table} has not the lines of {lines}")
         if anew:
             self.database.execute("delete from entry")
             self.database.execute("delete from lookup")
@@ -325,7 +331,8 @@ class _Delivery:
         if manifest["scope"] not in (ALL, REMOVALS_ONLY):
             return "scope"
         names = [file.get("name") if isinstance(file, dict) else None for file in manifest["files"]]
-        return None if names == [DELTA, FULL][: 2 if manifest["scope"] == ALL else 1] else "files"
+        own = [DELTA, FULL][: 2 if manifest["scope"] == ALL else 1]
+        return None if names in (own, [*own, *(CSV_OF[name] for name in own)]) else "files"
 
     def _key(self) -> bytes:
         """The key that signs this manifest: the one held, or a successor that it vouches for, step by step.

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from credit_warehouse.feed_consumer import Copy, FeedRefused, Standing, read_object
-from credit_warehouse.feed_protocol import ALL, DELTA, FULL, KEYS, LATEST, MANIFEST, SIGNATURE
+from credit_warehouse.feed_protocol import ALL, CSV_OF, DELTA, FULL, KEYS, LATEST, MANIFEST, SIGNATURE
 
 FEED = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 KEY_ID = re.compile(r"[0-9a-f]{16}")
@@ -306,8 +306,8 @@ class _Pull:
 def _further_files(manifest: dict[str, Any]) -> list[str]:
     """Files in another form for people to read, which the manifest may name."""
     files = manifest.get("files")
-    named = [file.get("name") for file in files if isinstance(file, dict)] if isinstance(files, list) else []
-    return [name for name in named if name in ("delta.csv", "full.csv")]
+    named = {file.get("name") for file in files if isinstance(file, dict)} if isinstance(files, list) else set()
+    return [name for name in CSV_OF.values() if name in named]
 
 
 def _sequence(text: bytes | None) -> int | None:
