@@ -385,7 +385,9 @@ def feed_status(home: FeedHome = FEED_HOME) -> None:
             highlight=False,
             soft_wrap=True,
         )
-    if stale or not held.feeds():
+    if not held.feeds():
+        raise _fail(f"{home}：没有副本 no copy is held here; begin with feed pull")
+    if stale:
         raise typer.Exit(FAILED)
 
 

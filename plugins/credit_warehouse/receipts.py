@@ -21,11 +21,13 @@ import psycopg
 from credit_warehouse import alerts
 from credit_warehouse.db import connect
 from credit_warehouse.feed_protocol import COUNTED, KEYS, RECEIPT_FORMAT, canonical
+from credit_warehouse.settings import settings
 
 FIELDS: dict[str, type] = {
     "format": str, "feed": str, "sequence": int, "manifest_sha256": str, "set_hash": str, "counts": dict,
     "took": str, "applied_at": str, "copy_id": str, "compares": int, "hits": int, "sha256": str,
 }  # fmt: skip
+DROP = "feed_receipts"
 LARGEST_BYTES = 10_000
 CLOCK_MAY_DIFFER = timedelta(minutes=10)
 COPY_ID = re.compile(r"[0-9a-f]{16}")
@@ -93,6 +95,22 @@ def take_in(folder: Path) -> Taken:
     if refused:
         alerts.send(alerts.receipts_refused(Counter(refusal.rule for refusal in refused)))
     return Taken(accepted, known, refused)
+
+
+def watch() -> None:
+    """Take in what lies in the drop folder ``inbox/feed_receipts``, and tell of yesterday's feedback without right."""
+    folder = settings().inbox / DROP
+    if folder.is_dir():
+        take_in(folder)
+    with connect(tokens=False) as connection:
+        if connection.execute("select to_regclass('marts.punishment_feedback') is null").fetchone() == (True,):
+            return
+        found = connection.execute(
+            "select standing, count(*) from marts.punishment_feedback"
+            " where is_alarm and received_at > now() - interval '1 day' group by standing order by standing"
+        ).fetchall()
+    if found:
+        alerts.send(alerts.acted_without_right(dict(found)))
 
 
 def _is_known(connection: psycopg.Connection, sha256: str) -> bool:

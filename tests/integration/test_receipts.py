@@ -47,7 +47,7 @@ def every_feed(warehouse: Any) -> list[str]:
 def feedback(number: str, person: int, directive: str | None, at: str, **changes: Any) -> dict[str, Any]:
     return {
         "dwdm": "cz", "dwmc": "财政局", "fkbh": number, "ztmc": name(person), "zjhm": resident_id(person),
-        "blsx": "补贴资金申报", "csdm": "QDSB-2-2", "cljg": "拦截", "clsj": at, "directiveId": directive, **changes,
+        "blsx": "补贴资金申报", "csdm": "QDSB-1-5", "cljg": "拦截", "clsj": at, "directiveId": directive, **changes,
     }  # fmt: skip
 
 
@@ -156,7 +156,8 @@ def test_a_receipt_that_cannot_be_true_is_named_and_told(sent: Any, tmp_path: Pa
     newest = sent.rows("select rule from audit.feed_receipt_refused order by refusal_id desc limit 1")
     assert newest == [(rule,)]
     alert = json.loads((sent.home / "logs" / "alerts.jsonl").read_text("utf-8").splitlines()[-1])
-    assert (alert["kind"], alert["subject"]) == ("refused", "feed_receipt") and f"[{rule}] 1" in alert["facts"][0]
+    assert (alert["kind"], alert["subject"]) == ("answer", "feed_receipt_refused")
+    assert alert["facts"] == [f"[{rule}] 1 份回执 receipts"]
     assert receipts.take_in(tmp_path).refused == [], "told once"
 
 
@@ -184,8 +185,8 @@ def answered(sent: Any) -> Any:
     """Feedback on directives that hold, that were withdrawn, that are another's, and on none."""
     directives = dict(sent.rows(
         "select listing_id, entry_id from exports.feed_entry join marts.defaulter_listing using (item_id)"
-        " where feed = %s and body::json ->> 'measure_code' = 'QDSB-2-2'"
-        " union all select listing_id, md5(stone.item_id || 'QDSB-2-2' || 'cz') from exports.feed_tombstone as stone"
+        " where feed = %s and body::json ->> 'measure_code' = 'QDSB-1-5'"
+        " union all select listing_id, md5(stone.item_id || 'QDSB-1-5' || 'cz') from exports.feed_tombstone as stone"
         " join marts.defaulter_listing using (item_id) where feed = %s", [CZ, CZ]
     ))  # fmt: skip
     assert {"a1", "a2", "a3", "a4"} <= directives.keys()
@@ -207,9 +208,9 @@ def answered(sent: Any) -> Any:
     sent.accept(
         TUESDAY, "bank_rejections",
         {"jgdm": "B66001", "jgmc": "示例银行", "lsh": "L1", "ztmc": name(4), "zjlx": "身份证", "zjhm": resident_id(4),
-         "ywlx": "贷款", "sjje": "5000.50", "jjrq": "2026-03-02", "yjcs": "QDSB-2-2"},
+         "ywlx": "贷款", "sjje": "5000.50", "jjrq": "2026-03-02", "yjcs": "QDSB-1-5"},
         {"jgdm": "B66001", "jgmc": "示例银行", "lsh": "L2", "ztmc": "试样99有限公司", "zjlx": "统一社会信用代码",
-         "zjhm": uscc(99), "ywlx": "开户", "sjje": "", "jjrq": "2026-03-02", "yjcs": "QDSB-2-2"},
+         "zjhm": uscc(99), "ywlx": "开户", "sjje": "", "jjrq": "2026-03-02", "yjcs": "QDSB-1-5"},
     )  # fmt: skip
     assert export_build(sent.build(TUESDAY)) == {}
     return sent
@@ -234,6 +235,22 @@ def test_feedback_is_judged_by_the_directive_it_rests_on(answered: Any) -> None:
         "L1": ("IN_FORCE", False, False, False),
         "L2": ("NO_DIRECTIVE", False, False, False),
     }
+
+
+def test_acting_without_right_is_told_every_morning_of_its_day(answered: Any) -> None:
+    receipts.watch()
+    alert = json.loads((answered.home / "logs" / "alerts.jsonl").read_text("utf-8").splitlines()[-1])
+    assert (alert["kind"], alert["subject"]) == ("answer", "punishment_feedback")
+    assert alert["facts"] == ["[AFTER_WITHDRAWAL] 2 次 times", "[OTHER_SUBJECT] 1 次 times"]
+
+
+def test_the_drop_folder_is_emptied_into_the_ledger_every_morning(answered: Any) -> None:
+    drop = answered.home / "inbox" / receipts.DROP
+    drop.mkdir(parents=True)
+    unheard = resealed(good_receipt(answered), copy_id="0" * 16)
+    (drop / "r.json").write_text(json.dumps(unheard), encoding="utf-8")
+    receipts.watch()
+    assert answered.rows("select count(*) from audit.feed_receipt where copy_id = %s", ["0" * 16]) == [(1,)]
 
 
 def test_whether_the_unit_had_taken_the_withdrawal_is_said(answered: Any) -> None:
