@@ -347,9 +347,13 @@ def feed_pull(
     if not names:
         raise _fail("首次接收须给出清单名称与公钥 name the feed and give its key the first time (--feed, --key)")
     trusted, failed = _public_key(key) if key else None, False
+    try:
+        place = source_of(source)
+    except SourceProblem as error:
+        raise _fail(str(error)) from None
     for name in names:
         try:
-            done = held.pull(source_of(source), name, trusted, resync=resync)
+            done = held.pull(place, name, trusted, resync=resync)
             begun = f"，自 {done.anew:08d} 全集重新开始 begun again" if done.anew else ""
             console.print(f"接收 {len(done.taken)} 份清单 deliveries taken{begun}", highlight=False, soft_wrap=True)
             with held.copy(name) as copy:

@@ -24,7 +24,12 @@ with feedback as (
         from {{ ref('stg_punishment_feedback') }} as given
         inner join {{ source('audit', 'batch') }} as batch on given._batch_id = batch.batch_id
         where given.reject_rule is null
-        order by given.department_code asc, given.feedback_number asc, given._batch_id desc, given._row_no desc
+        order by
+            given.department_code asc,
+            given.feedback_number asc,
+            batch.business_date desc,
+            given._batch_id desc,
+            given._row_no desc
     ) as of_departments
     union all
     select *
@@ -49,7 +54,12 @@ with feedback as (
         from {{ ref('stg_bank_rejections') }} as refused
         inner join {{ source('audit', 'batch') }} as batch on refused._batch_id = batch.batch_id
         where refused.reject_rule is null
-        order by refused.institution_code asc, refused.serial_number asc, refused._batch_id desc, refused._row_no desc
+        order by
+            refused.institution_code asc,
+            refused.serial_number asc,
+            batch.business_date desc,
+            refused._batch_id desc,
+            refused._row_no desc
     ) as of_banks
 ),
 
