@@ -339,6 +339,8 @@ def feed_pull(
     ] = False,
 ) -> None:
     """接收新清单并出具回执 | take what is new, verified, into this department's copies, and write receipts."""
+    from sqlite3 import OperationalError
+
     from credit_warehouse.feed_consumer import FeedRefused
     from credit_warehouse.feed_home import Home, SourceProblem, source_of
 
@@ -361,6 +363,11 @@ def feed_pull(
                 _say_standing(copy)
         except (FeedRefused, SourceProblem, ValueError) as error:
             _fail(str(error))
+            failed = True
+        except OperationalError:
+            _fail(
+                f"{name}：副本正被另一进程使用，或磁盘已满 the copy is in use by another process, or the disk is full"
+            )
             failed = True
     if failed:
         raise typer.Exit(FAILED)

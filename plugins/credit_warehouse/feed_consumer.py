@@ -11,7 +11,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -54,7 +54,6 @@ create index if not exists lookup_by_name on lookup (name);
 create table if not exists receipt (sequence integer primary key, content blob not null, written integer not null);
 create table if not exists register (
     only integer primary key check (only = 1), copy_id text not null, compares integer not null, hits integer not null);
-insert into register values (1, lower(hex(randomblob(8))), 0, 0) on conflict do nothing;
 """
 LAYOUT = 1
 """``pragma user_version`` of a copy: an older one has no lookups yet."""
@@ -99,6 +98,9 @@ class Copy:
         self._database.executescript(TABLES)
         if self._database.execute("pragma user_version").fetchone()[0] < LAYOUT:
             with self._transaction():
+                self._database.execute(
+                    "insert into register values (1, lower(hex(randomblob(8))), 0, 0) on conflict do nothing"
+                )
                 for name, line in self._database.execute("select id, line from entry").fetchall():
                     _enter_lookup(self._database, name, read_object(line))
                 self._database.execute(f"pragma user_version = {LAYOUT}")
@@ -139,12 +141,17 @@ class Copy:
         return [json.loads(line) for (line,) in found]
 
     def count_compare(self, *, hit: bool) -> None:
-        """One more look-up. The next receipt tells how many there were, and nothing of whom."""
-        self._database.execute("update register set compares = compares + 1, hits = hits + ?", [int(hit)])
+        """One more look-up. The next receipt tells how many there were, and nothing of whom.
+
+        An answer does not wait for its count: one that comes while a delivery is being taken may go uncounted.
+        """
+        with suppress(sqlite3.OperationalError):
+            self._database.execute("update register set compares = compares + 1, hits = hits + ?", [int(hit)])
 
     def hurry(self) -> None:
         """For look-ups: losing the last counts to a power cut is no harm, waiting for the disk each time would be."""
         self._database.execute("pragma synchronous = normal")
+        self._database.execute("pragma busy_timeout = 20")
 
     def manifest_of(self, sequence: int) -> str | None:
         """SHA-256 of the manifest that was taken under this number."""

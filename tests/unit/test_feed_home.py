@@ -429,6 +429,23 @@ def test_a_copy_made_before_there_were_lookups_can_be_asked(exports: Exports) ->
     assert exports.ask(number=ZHANG, name="张试样").answer is Answer.RESTRICTED
 
 
+def test_a_question_is_answered_while_a_delivery_is_being_taken(exports: Exports) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    exports.pull()
+    home = ["--home", str(exports.home.folder)]
+    with closing(sqlite3.connect(exports.home.folder / FEED / "copy.db", isolation_level=None)) as taking:
+        taking.execute("begin immediate")
+        taking.execute("delete from entry")
+        assert run("check", *home, "--id", ZHANG, "--name", "张试样")[0] == 3
+        exports.send(add(3))
+        code, said = run("pull", str(exports.root), *home)
+        assert code == 1 and "in use by another process" in said
+        taking.execute("rollback")
+    assert run("pull", str(exports.root), *home)[0] == 0
+
+
 # ---------- commands
 
 
