@@ -90,7 +90,7 @@ def test_every_receipt_is_taken_once(sent: Any) -> None:
     assert (sent.first.accepted, sent.first.known, sent.first.refused) == (feeds, 0, [])
     assert (sent.second.accepted, sent.second.known, sent.second.refused) == (2, feeds, [])
     assert sent.rows("select feed, sequence, took from audit.feed_receipt where feed = %s order by 2", [CZ]) == [
-        (CZ, 1, "full"), (CZ, 2, "delta"),
+        (CZ, 1, "delta"), (CZ, 2, "delta"),
     ]  # fmt: skip
 
 
