@@ -1,6 +1,7 @@
 """时效：每日上午核对各来源是否按声明到达 | every morning: has every source delivered as recently as it declares?
 
-What is late is told as an alert. If it fails: the database could not be asked; the task log says why.
+What is late is told as an alert, and so are receipts and feedback that cannot be right. Nothing waits for this DAG.
+If it fails: the database could not be asked; the task log says why.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -21,11 +22,12 @@ from credit_warehouse.settings import settings
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["failed", "refused", "overdue"]
+Kind = Literal["failed", "refused", "overdue", "answer"]
 TITLES: dict[Kind, str] = {
     "failed": "任务失败 task failed",
     "refused": "整份拒收 delivery refused",
     "overdue": "逾期未收到 delivery overdue",
+    "answer": "回执或反馈有误 receipt or feedback wrong",
 }
 # What an id of this project looks like; whatever else gets into an alert is not told.
 ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
@@ -89,6 +91,18 @@ def refused(source: str, run_id: str) -> Alert:
             [run_id, source],
         ).fetchall()
     return Alert("refused", _id(source), tuple(_refusal(*row) for row in rows) or ("详见任务日志 see the task log",))
+
+
+def receipts_refused(found: Mapping[str, int]) -> Alert:
+    """Receipts of recipients that cannot be true, by rule; which ones, ``audit.feed_receipt_refused`` says."""
+    facts = tuple(f"[{_id(rule)}] {count} 份回执 receipts" for rule, count in found.items())
+    return Alert("answer", "feed_receipt_refused", facts)
+
+
+def acted_without_right(found: Mapping[str, int]) -> Alert:
+    """Units that acted on a directive that was withdrawn, or is another's; which ones, the mart says."""
+    facts = tuple(f"[{_id(standing)}] {count} 次 times" for standing, count in found.items())
+    return Alert("answer", "punishment_feedback", facts)
 
 
 def overdue(found: list[Overdue]) -> Alert:

@@ -35,6 +35,8 @@ KeyFile = Annotated[
 KeyFolder = Annotated[
     Path | None, typer.Option("--keys", file_okay=False, help="公告密钥目录 announced keys; default: keys beside DIR")
 ]
+FeedHome = Annotated[Path, typer.Option("--home", file_okay=False, help="本单位副本目录 folder of the copies")]
+FEED_HOME = Path("feed-home")
 Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="业务日期 business date")]
 
 
@@ -322,6 +324,155 @@ def feed_apply(
             _say_standing(copy)
     except (feed_consumer.FeedRefused, ValueError) as error:
         raise _fail(str(error)) from None
+
+
+@feed_commands.command("pull")
+def feed_pull(
+    source: Annotated[str, typer.Argument(help="出库目录或 http(s) 地址 folder or address of the exports")],
+    feed: Annotated[
+        list[str] | None, typer.Option("--feed", help="清单名称，首次必需 name of a feed; default: those held")
+    ] = None,
+    home: FeedHome = FEED_HOME,
+    key: KeyFile = None,
+    resync: Annotated[
+        bool, typer.Option("--resync", help="缺号时自较新的全集重新开始 after a gap begin again with a later full set")
+    ] = False,
+) -> None:
+    """接收新清单并出具回执 | take what is new, verified, into this department's copies, and write receipts."""
+    from sqlite3 import OperationalError
+
+    from credit_warehouse.feed_consumer import FeedRefused
+    from credit_warehouse.feed_home import Home, SourceProblem, source_of
+
+    held = Home(home)
+    names = feed or held.feeds()
+    if not names:
+        raise _fail("首次接收须给出清单名称与公钥 name the feed and give its key the first time (--feed, --key)")
+    trusted, failed = _public_key(key) if key else None, False
+    try:
+        place = source_of(source)
+    except SourceProblem as error:
+        raise _fail(str(error)) from None
+    for name in names:
+        try:
+            done = held.pull(place, name, trusted, resync=resync)
+            begun = f"，自 {done.anew:08d} 全集重新开始 begun again" if done.anew else ""
+            console.print(f"接收 {len(done.taken)} 份清单 deliveries taken{begun}", highlight=False, soft_wrap=True)
+            with held.copy(name) as copy:
+                copy.check_fresh(datetime.now().astimezone())
+                _say_standing(copy)
+        except (FeedRefused, SourceProblem, ValueError) as error:
+            _fail(str(error))
+            failed = True
+        except OperationalError:
+            _fail(
+                f"{name}：副本正被另一进程使用，或磁盘已满 the copy is in use by another process, or the disk is full"
+            )
+            failed = True
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+@feed_commands.command("status")
+def feed_status(home: FeedHome = FEED_HOME) -> None:
+    """本地副本的状态 | what is held; exit status 1 when a copy has expired or none is held."""
+    from credit_warehouse.feed_home import Home
+
+    held, now, stale = Home(home), datetime.now().astimezone(), False
+    for name in held.feeds():
+        found = held.status(name, now)
+        if found is None:
+            console.print(f"{name}  尚未接收 nothing taken yet", highlight=False)
+            stale = True
+            continue
+        age = now - found.taken_at if found.taken_at else None
+        stale |= found.is_stale
+        console.print(
+            f"{name}  {found.standing.sequence:08d}  {found.standing.total} 条 entries"
+            f"  业务日期 business date {found.standing.business_date}"
+            f"  接收于 taken {f'{age.days} 天 {age.seconds // 3600} 小时前 d h ago' if age else '—'}"
+            f"  {'已过期，不得据以惩戒 EXPIRED, not to be acted on' if found.is_stale else '有效 valid'}"
+            f"（至 until {found.standing.valid_until}）",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if not held.feeds():
+        raise _fail(f"{home}：没有副本 no copy is held here; begin with feed pull")
+    if stale:
+        raise typer.Exit(FAILED)
+
+
+@feed_commands.command("check")
+def feed_check(
+    number: Annotated[
+        str | None, typer.Option("--id", help="完整号码；- 自标准输入读取 whole number; - reads it from standard input")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="姓名/名称 name")] = None,
+    measure: Annotated[str | None, typer.Option("--measure", help="措施代码 measure code")] = None,
+    matter: Annotated[str | None, typer.Option("--matter", help="办理事项用词 words of the matter")] = None,
+    feed: Annotated[str | None, typer.Option("--feed", help="清单名称 feed; default: the only one held")] = None,
+    home: FeedHome = FEED_HOME,
+) -> None:
+    """办理前查询是否受限 | is this person restricted for this matter; answers offline from the copy.
+
+    退出码 exit status: 0 未见限制 none, 3 限制 restricted, 4 不能认定 undecided, 5 审慎参考 consider, 1 无法回答 error.
+    """
+    from credit_warehouse.feed_check import Answer, InvalidNumber
+    from credit_warehouse.feed_check import check as ask
+    from credit_warehouse.feed_consumer import FeedRefused
+    from credit_warehouse.feed_home import Home
+
+    if number == "-":
+        number = sys.stdin.readline().strip()
+    if not number and not name:
+        raise _fail("请给出号码与姓名 give the number and the name (--id, --name)")
+    held = Home(home)
+    names = [feed] if feed else held.feeds()
+    if len(names) != 1:
+        raise _fail("请指明清单 name the feed (--feed): " + ", ".join(names))
+    now = datetime.now().astimezone()
+    try:
+        with held.copy(names[0]) as copy:
+            copy.hurry()
+            if copy.standing() is None:
+                raise _fail(f"{names[0]}：尚未接收 nothing taken yet")
+            copy.check_fresh(now)
+            found = ask(copy, now.date(), number=number or None, name=name, measure=measure, matter=matter)
+            copy.count_compare(hit=found.answer in (Answer.RESTRICTED, Answer.CONSIDER))
+    except (FeedRefused, InvalidNumber, ValueError) as error:
+        raise _fail(str(error)) from None
+    console.print(f"{found.answer}\n依据 basis: {found.basis}", highlight=False, soft_wrap=True, markup=False)
+    for entry in found.entries:
+        flags = "，异议中 contested" * bool(entry.get("is_contested"))
+        flags += "，待法院确认 awaits the court" * bool(entry.get("awaits_court_confirmation"))
+        console.print(
+            f"- {entry['measure_code']} {entry.get('measure_zh')}（{entry.get('effect_type')}{flags}）"
+            f" {entry.get('legal_basis')}；指令 directive {entry.get('directive_id')}",
+            highlight=False, soft_wrap=True, markup=False,
+        )  # fmt: skip
+    if found.answer is Answer.UNDECIDED and not found.entries:
+        console.print(
+            f"同名或掩码相同者 who share it: {len(found.candidates)} 人", highlight=False, soft_wrap=True, markup=False
+        )
+        for shown in found.candidates[:20]:
+            console.print(f"- {shown}", highlight=False, markup=False)
+        console.print("以完整号码与姓名再问 ask again with the whole number and the name", highlight=False)
+    raise typer.Exit({Answer.NONE: 0, Answer.RESTRICTED: 3, Answer.UNDECIDED: 4, Answer.CONSIDER: 5}[found.answer])
+
+
+@feed_commands.command("receipts")
+def feed_receipts(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="回执目录 folder with receipts")],
+) -> None:
+    """接收各单位回执，核对台账 | take in receipts and compare them with the ledger; exit status 1 if any is refused."""
+    from credit_warehouse import receipts
+
+    done = receipts.take_in(folder)
+    console.print(f"接收 {done.accepted} 份回执 receipts taken，已有 known {done.known}", highlight=False)
+    for refusal in done.refused:
+        console.print(str(refusal), style="red", highlight=False, soft_wrap=True, markup=False)
+    if done.refused:
+        raise typer.Exit(FAILED)
 
 
 @key_commands.command("rotate")

@@ -11,27 +11,31 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from credit_warehouse.feed_check import lookup_keys
 from credit_warehouse.feed_protocol import (
     ADD,
     ALL,
     COUNTED,
+    CSV_OF,
     DELTA,
     FORMAT,
     FULL,
     KEY_FORMAT,
     LATEST,
     MANIFEST,
+    RECEIPT_FORMAT,
     REMOVALS_ONLY,
     REMOVE,
     SIGNATURE,
     SetHash,
     canonical,
+    document,
     is_signed,
     key_id,
     read_key,
@@ -44,7 +48,15 @@ create table if not exists state (
     previous text, entry_sum blob not null, total integer not null, business_date text, valid_until text);
 create table if not exists taken (sequence integer primary key, manifest_sha256 text not null);
 create table if not exists entry (id text primary key, line blob not null) without rowid;
+create table if not exists lookup (id text primary key, number text, name text) without rowid;
+create index if not exists lookup_by_number on lookup (number);
+create index if not exists lookup_by_name on lookup (name);
+create table if not exists receipt (sequence integer primary key, content blob not null, written integer not null);
+create table if not exists register (
+    only integer primary key check (only = 1), copy_id text not null, compares integer not null, hits integer not null);
 """
+LAYOUT = 1
+"""``pragma user_version`` of a copy: an older one has no lookups yet."""
 # What each field of a manifest has to be; a field more or less is another format.
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "format": str, "feed": str, "product": str, "label": str, "id_field": str, "sequence": int, "business_date": str,
@@ -81,7 +93,17 @@ class Copy:
     def __init__(self, database: Path | str, key: bytes | None = None) -> None:
         """Open or begin a copy; ``key`` is the public key received by hand, needed to begin."""
         self._database = sqlite3.connect(database, isolation_level=None)
+        # Lookups go on reading the copy as it was while a delivery is taken.
+        self._database.execute("pragma journal_mode = wal")
         self._database.executescript(TABLES)
+        if self._database.execute("pragma user_version").fetchone()[0] < LAYOUT:
+            with self._transaction():
+                self._database.execute(
+                    "insert into register values (1, lower(hex(randomblob(8))), 0, 0) on conflict do nothing"
+                )
+                for name, line in self._database.execute("select id, line from entry").fetchall():
+                    _enter_lookup(self._database, name, read_object(line))
+                self._database.execute(f"pragma user_version = {LAYOUT}")
         if key is not None:
             self._database.execute(
                 "insert into state values (1, ?, null, 0, null, ?, 0, null, null)"
@@ -109,6 +131,49 @@ class Copy:
         """What holds, by id."""
         for (line,) in self._database.execute("select line from entry order by id"):
             yield json.loads(line)
+
+    def matching(self, *, number: str | None = None, name: str | None = None) -> list[dict[str, Any]]:
+        """Entries under a number or a name, both as ``feed_check`` writes them."""
+        column, key = ("number", number) if number is not None else ("name", name)
+        found = self._database.execute(
+            f"select line from entry where id in (select id from lookup where {column} = ?) order by id", [key]
+        )
+        return [json.loads(line) for (line,) in found]
+
+    def count_compare(self, *, hit: bool) -> None:
+        """One more look-up. The next receipt tells how many there were, and nothing of whom.
+
+        An answer does not wait for its count: one that comes while a delivery is being taken may go uncounted.
+        """
+        with suppress(sqlite3.OperationalError):
+            self._database.execute("update register set compares = compares + 1, hits = hits + ?", [int(hit)])
+
+    def hurry(self) -> None:
+        """For look-ups: losing the last counts to a power cut is no harm, waiting for the disk each time would be."""
+        self._database.execute("pragma synchronous = normal")
+        self._database.execute("pragma busy_timeout = 20")
+
+    def manifest_of(self, sequence: int) -> str | None:
+        """SHA-256 of the manifest that was taken under this number."""
+        known = self._database.execute("select manifest_sha256 from taken where sequence = ?", [sequence]).fetchone()
+        return known[0] if known else None
+
+    def last_taken_at(self) -> datetime | None:
+        """When the newest delivery was taken."""
+        row = self._database.execute("select content from receipt order by sequence desc limit 1").fetchone()
+        return datetime.fromisoformat(read_object(row[0])["applied_at"]) if row else None
+
+    def unwritten_receipts(self) -> list[tuple[int, bytes]]:
+        """Receipts that still have to be handed over: they came to be with the delivery, in one transaction."""
+        return self._database.execute("select sequence, content from receipt where not written order by 1").fetchall()
+
+    def receipt_written(self, sequence: int) -> None:
+        self._database.execute("update receipt set written = 1 where sequence = ?", [sequence])
+
+    def take_anew(self, step: Path, keys: Path) -> None:
+        """Replace everything held by the full set of a later delivery, after a gap that nobody can fill."""
+        with self._transaction():
+            _Delivery(self._database, self._state(), step, keys).take(anew=True)
 
     def begin_at(self, sequence: int) -> None:
         """Begin an empty copy with the full set of ``sequence`` instead of the first delta."""
@@ -150,7 +215,7 @@ class Copy:
         """``latest.json`` is a pointer: it must not know of more than was found, nor say anything else."""
         state = self._state()
         text = (folder / LATEST).read_bytes() if (folder / LATEST).exists() else b""
-        said = _object(text).get("sequence")
+        said = read_object(text).get("sequence")
         told = said if type(said) is int else 0
         known = self._database.execute("select manifest_sha256 from taken where sequence = ?", [told]).fetchone()
         if told > state["sequence"]:
@@ -186,9 +251,9 @@ class _Delivery:
     def __init__(self, database: sqlite3.Connection, state: dict[str, Any], step: Path, keys: Path) -> None:
         self.database, self.state, self.step, self.keys = database, state, step, keys
         self.text = self._read(MANIFEST)
-        self.manifest = _object(self.text)
+        self.manifest = read_object(self.text)
 
-    def take(self) -> bool:
+    def take(self, *, anew: bool = False) -> bool:
         manifest, state = self.manifest, self.state
         wrong = self._misshapen()
         if wrong:
@@ -204,15 +269,23 @@ class _Delivery:
         key = self._key()
         if not is_signed(key, self._read(SIGNATURE), self.text):
             raise self._refused("SIGNATURE", "签名不符", f"not signed by key {key_id(key)}")
-        first = state["feed"] is None and state["sequence"] > 0
+        first = anew or (state["feed"] is None and state["sequence"] > 0)
         missing = state["sequence"] + 1
-        if sequence != missing or (first and manifest["scope"] != ALL):
+        if (sequence != missing and not anew) or (first and manifest["scope"] != ALL):
             raise self._refused("GAP", f"缺少 {missing:08d}", f"{missing:08d} is missing; ask for it again")
         if not first and manifest["previous_manifest_sha256"] != state["previous"]:
             raise self._refused("CHAIN", "与上一清单不衔接", "it does not follow the manifest taken before")
+        rows = {claim["name"]: claim.get("rows") for claim in manifest["files"]}
         for claim in manifest["files"]:
             self._check_file(claim)
-        entry_sum = SetHash(state["entry_sum"])
+        for lines, table in CSV_OF.items():
+            # A line more: the names of the columns.
+            if table in rows and rows[table] != rows[lines] + 1:
+                raise self._refused("COUNTS", f"{table} 条数不符", f"{table} has not the lines of {lines}")
+        if anew:
+            self.database.execute("delete from entry")
+            self.database.execute("delete from lookup")
+        entry_sum = SetHash() if anew else SetHash(state["entry_sum"])
         total = self._load_full(entry_sum) if first else state["total"] + self._apply_delta(entry_sum)
         if total != manifest["counts"]["total"]:
             raise self._refused("COUNTS", "全集条数不符", f"{total} entries, told {manifest['counts']['total']}")
@@ -227,7 +300,21 @@ class _Delivery:
             [key, manifest["feed"], sequence, sha256, entry_sum.entry_sum, total, manifest["business_date"],
              manifest["valid_until"]],
         )  # fmt: skip
+        self._write_receipt(sha256, entry_sum.hexdigest(), "full" if first else "delta")
         return True
+
+    def _write_receipt(self, manifest_sha256: str, set_hash: str, took: str) -> None:
+        """Part of the delivery's own transaction: no copy without its receipt, no receipt without its copy."""
+        copy_id, compares, hits = self.database.execute("select copy_id, compares, hits from register").fetchone()
+        told = {
+            "format": RECEIPT_FORMAT, "feed": self.manifest["feed"], "sequence": self.manifest["sequence"],
+            "manifest_sha256": manifest_sha256, "set_hash": set_hash, "counts": self.manifest["counts"], "took": took,
+            "applied_at": datetime.now().astimezone().isoformat(timespec="seconds"), "copy_id": copy_id,
+            "compares": compares, "hits": hits,
+        }  # fmt: skip
+        told["sha256"] = hashlib.sha256(canonical(told)).hexdigest()
+        self.database.execute("insert into receipt values (?, ?, 0)", [told["sequence"], document(told)])
+        self.database.execute("update register set compares = 0, hits = 0")
 
     def _misshapen(self) -> str | None:
         """The first field that is not what the format says."""
@@ -251,7 +338,8 @@ class _Delivery:
         if manifest["scope"] not in (ALL, REMOVALS_ONLY):
             return "scope"
         names = [file.get("name") if isinstance(file, dict) else None for file in manifest["files"]]
-        return None if names == [DELTA, FULL][: 2 if manifest["scope"] == ALL else 1] else "files"
+        own = [DELTA, FULL][: 2 if manifest["scope"] == ALL else 1]
+        return None if names in (own, [*own, *(CSV_OF[name] for name in own)]) else "files"
 
     def _key(self) -> bytes:
         """The key that signs this manifest: the one held, or a successor that it vouches for, step by step.
@@ -275,7 +363,7 @@ class _Delivery:
         for path in sorted(self.keys.glob("*.json")):
             content, signature = path.read_bytes(), path.with_suffix(".sig")
             if signature.exists() and is_signed(held, signature.read_bytes(), content):
-                told = _object(content)
+                told = read_object(content)
                 if told.get("format") == KEY_FORMAT and told.get("previous_key_id") == key_id(held):
                     yield bytes.fromhex(told["public_key"])
 
@@ -300,7 +388,7 @@ class _Delivery:
         """Apply every change to the copy and to its sum; return by how much it grew."""
         done = dict.fromkeys(COUNTED.values(), 0)
         for number, raw in enumerate(self._lines(DELTA), start=1):
-            change = _object(raw)
+            change = read_object(raw)
             wrong = self._unfit(change)
             if wrong:
                 raise self._refused("DELTA", f"第 {number} 行：{wrong}", f"line {number}: {wrong}")
@@ -313,10 +401,12 @@ class _Delivery:
                 entry_sum.remove(held[0])
             if op == REMOVE:
                 self.database.execute("delete from entry where id = ?", [name])
+                self.database.execute("delete from lookup where id = ?", [name])
             else:
                 line = canonical(entry)
                 entry_sum.add(line)
                 self.database.execute("insert or replace into entry values (?, ?)", [name, line])
+                _enter_lookup(self.database, name, entry)
             done[COUNTED[op]] += 1
         told = {name: self.manifest["counts"][name] for name in done}
         if done != told:
@@ -341,7 +431,9 @@ class _Delivery:
         for raw in self._lines(FULL):
             entry_sum.add(raw)
             try:
-                self.database.execute("insert into entry values (?, ?)", [_object(raw)[self.manifest["id_field"]], raw])
+                entry = read_object(raw)
+                self.database.execute("insert into entry values (?, ?)", [entry[self.manifest["id_field"]], raw])
+                _enter_lookup(self.database, entry[self.manifest["id_field"]], entry)
             except (KeyError, sqlite3.Error):
                 raise self._refused("FULL", "全集条目无标识或重复", "an entry without id, or twice") from None
             total += 1
@@ -371,6 +463,10 @@ class _Delivery:
         return FeedRefused(self.state["feed"] or self.step.parent.name, int(self.step.name), rule, zh, en)
 
 
+def _enter_lookup(database: sqlite3.Connection, name: str, entry: dict[str, Any]) -> None:
+    database.execute("insert or replace into lookup values (?, ?, ?)", [name, *lookup_keys(entry)])
+
+
 def steps(folder: Path) -> list[Path]:
     """The numbered folders of a feed, oldest first."""
     return sorted(
@@ -386,7 +482,7 @@ def newest_full(folder: Path) -> int:
 def published_key(folder: Path, keys: Path, start: int) -> bytes:
     """The key that the delivery ``start`` says it is signed with, as published beside it: a claim, and no proof."""
     text = folder / f"{start:08d}" / MANIFEST
-    name = str(_object(text.read_bytes()).get("key_id")) if text.exists() else ""
+    name = str(read_object(text.read_bytes()).get("key_id")) if text.exists() else ""
     path = keys / f"{name}.pub"
     if not re.fullmatch(r"[0-9a-f]{16}", name) or not path.exists():
         raise FeedRefused(folder.name, start, "KEY", "找不到其公钥", "its public key is not published here")
@@ -405,7 +501,7 @@ def verify(folder: Path, keys: Path, key: bytes, start: int = 1) -> Copy:
     return copy
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def read_object(text: bytes) -> dict[str, Any]:
     """A JSON object; an empty one for anything else, which then lacks every field."""
     try:
         found = json.loads(text)

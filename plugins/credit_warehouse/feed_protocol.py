@@ -16,10 +16,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 FORMAT = "credit-warehouse-feed/2"
 KEY_FORMAT = "credit-warehouse-key/1"
+RECEIPT_FORMAT = "credit-warehouse-receipt/1"
 ALL, REMOVALS_ONLY = "all", "removals_only"
 ADD, UPDATE, REMOVE = "ADD", "UPDATE", "REMOVE"
 COUNTED = {ADD: "added", UPDATE: "updated", REMOVE: "removed"}
 MANIFEST, SIGNATURE, DELTA, FULL, LATEST = "manifest.json", "manifest.sig", "delta.jsonl", "full.jsonl", "latest.json"
+CSV_OF = {DELTA: "delta.csv", FULL: "full.csv"}
+"""Another form of the same lines, for recipients that ask for it; nothing is applied from it."""
 KEYS = "keys"
 SUM_BYTES = 512
 

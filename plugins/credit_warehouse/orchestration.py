@@ -25,7 +25,7 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from credit_warehouse import alerts, freshness
+from credit_warehouse import alerts, freshness, receipts
 from credit_warehouse.build import BUSINESS_ZONE, open_build, run_build
 from credit_warehouse.db import connect
 from credit_warehouse.declarations import Source, load_source, load_sources
@@ -157,10 +157,11 @@ def report_quality() -> str:
 
 
 def watch_freshness() -> list[str]:
-    """Alert about sources that are late; returns those that are overdue."""
+    """Alert about sources that are late, and about answers that are wrong; returns the sources that are overdue."""
     found = freshness.overdue(datetime.now(BUSINESS_ZONE).date())
     if found:
         alerts.send(alerts.overdue(found))
+    receipts.watch()
     return [source.source for source in found if source.is_error]
 
 

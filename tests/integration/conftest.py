@@ -147,6 +147,7 @@ LEAN = {
     "test_measure_packs.py",
     "test_order.py",
     "test_record.py",
+    "test_receipts.py",
     "test_rejections.py",
     "test_removals.py",
 }

@@ -52,6 +52,31 @@ gone as (
     group by removals.removal_id
 ),
 
+-- A recipient has heard of a tombstone when it has taken that delivery or, beginning again, a later one. Who was away
+-- takes all of them in order: the receipt of any later delivery says as much. A receipt that never comes stops nothing.
+confirmed as (
+    select
+        told.removal_id,
+        count(heard.applied_at) as feeds_confirmed,
+        max(heard.applied_at) as last_applied_at
+    from (
+        select
+            removals.removal_id,
+            stone.feed,
+            min(stone.sequence) as sequence
+        from removals
+        inner join {{ source('exports', 'feed_tombstone') }} as stone
+            on removals.item_id = stone.item_id and stone.removed_at >= removals.received_at
+        group by removals.removal_id, stone.feed
+    ) as told
+    left join lateral (
+        select min(receipt.applied_at) as applied_at
+        from {{ source('audit', 'feed_receipt') }} as receipt
+        where receipt.feed = told.feed and receipt.sequence >= told.sequence
+    ) as heard on true
+    group by told.removal_id
+),
+
 still as (
     select
         removals.removal_id,
@@ -94,7 +119,14 @@ select
     case
         when coalesce(still.feeds_open, 0) > 0 then current_date > removals.due_on
         else greatest(gone.gone_from_exposure_at, gone.gone_from_departments_at)::date > removals.due_on
-    end as is_late
+    end as is_late,
+    coalesce(confirmed.feeds_confirmed, 0) as feeds_confirmed,
+    case when confirmed.feeds_confirmed = gone.feeds_told then confirmed.last_applied_at end as confirmed_at,
+    case
+        when confirmed.feeds_confirmed = gone.feeds_told then confirmed.last_applied_at::date > removals.due_on
+        when gone.feeds_told > 0 then current_date > removals.due_on
+    end as is_confirmed_late
 from removals
 left join gone on removals.removal_id = gone.removal_id
+left join confirmed on removals.removal_id = confirmed.removal_id
 left join still on removals.removal_id = still.removal_id

@@ -20,11 +20,12 @@ import psycopg
 from psycopg import sql
 
 from credit_warehouse.db import Lock, connect
-from credit_warehouse.export import keys
+from credit_warehouse.export import csv_form, keys
 from credit_warehouse.export.products import PRODUCTS, Product
 from credit_warehouse.feed_protocol import (
     ALL,
     COUNTED,
+    CSV_OF,
     DELTA,
     FORMAT,
     FULL,
@@ -224,6 +225,10 @@ def _send(connection: psycopg.Connection, product: Product, feed: str, build_id:
         if scope == ALL
         else None
     )
+    files = [delta, full] if full else [delta]
+    if csv_form.is_wanted(connection, feed, day):
+        columns = csv_form.columns_of(connection, product.name)
+        files += [csv_form.write(draft / file["name"], draft / CSV_OF[file["name"]], columns) for file in tuple(files)]
     found = connection.execute("select op, count(*) from change where feed = %s group by op", [feed]).fetchall()
     counts: dict[str, int] = {**dict.fromkeys(COUNTED.values(), 0), **{COUNTED[op]: rows for op, rows in found}}
     # Counted on from the last delivery: a removal must not have to look at everybody who stays.
@@ -241,7 +246,7 @@ def _send(connection: psycopg.Connection, product: Product, feed: str, build_id:
         "business_date": day.isoformat(),
         "scope": scope,
         "counts": counts,
-        "files": [delta, full] if full else [delta],
+        "files": files,
         "set_hash": set_hash,
         "previous_manifest_sha256": previous,
         "produced_at": produced.isoformat(),
