@@ -100,7 +100,7 @@ select
             and {{ function('mask_kind') }}(identifier_shown) = 'COURT'
             and to_char(birth_date, 'YYYY') = substr(identifier_shown, 7, 4)
             then {{ function('subject_id') }}(
-                'person', overlay(identifier_shown placing to_char(birth_date, 'MMDD') from 11 for 4)
+                'person', left(identifier_shown, 10) || to_char(birth_date, 'MMDD') || right(identifier_shown, 4)
             )
     end as completed_subject_id,
     case
