@@ -89,7 +89,7 @@ def accept(item: str, subject: str | None, reviewer: str, reason: str) -> int:
             held = cursor.execute(UNDO, given).fetchone() if candidate["is_linked_by_rule"] else None
             assert held is not None or not candidate["is_linked_by_rule"]
             written = cursor.execute(WRITE, {**given, "action": "LINK"}).fetchone()
-        except psycopg.errors.IntegrityConstraintViolation as error:
+        except psycopg.IntegrityError as error:
             raise NotPossible(f"台账拒绝 the ledger refuses: {error.diag.message_primary}") from None
     return int(written["link_id"]) if written else 0
 

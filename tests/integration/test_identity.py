@@ -1,6 +1,6 @@
 """Who is taken for whom: links of the second tier, candidates of the third, never more. Each story above its test.
 
-The cases of wrong persons are played with every switch of the second tier on: what does not happen here happens nowhere.
+Wrong persons are played with every switch of the second tier on: what does not happen here happens nowhere.
 """
 
 from __future__ import annotations
