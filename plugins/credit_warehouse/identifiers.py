@@ -254,14 +254,17 @@ def document_of(text: str | None) -> Document | None:
 def division_of(text: str | None) -> str | None:
     """The six digits of the division in which a number was issued; names and years of divisions: seed ``division``.
 
-    Information, never a reason to reject. The card of a foreigner has another structure there.
+    Information, never a reason to reject. The card of a foreigner has another structure there; a number whose check
+    character fits a person and an organisation could have been issued in either place.
     """
     number = normalise(text)
-    if _USCC.fullmatch(number) and uscc_verdict(number) is Verdict.VALID:
-        return number[2:8]
-    if document_of(number) in (None, Document.PERMANENT_RESIDENCE):
+    document = document_of(number)
+    is_code = uscc_verdict(number) is Verdict.VALID
+    if is_code and document and resident_id_check(number[:17]) == number[17]:
         return None
-    return number[:6]
+    if is_code:
+        return number[2:8]
+    return None if document in (None, Document.PERMANENT_RESIDENCE) else number[:6]
 
 
 def _birth_date(number: str) -> date | None:

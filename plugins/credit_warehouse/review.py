@@ -133,9 +133,7 @@ def in_words(found: list[Row]) -> list[str]:
             f"  {row['evidence']}",
         ]
         if row["homonym_risk"]:
-            lines.append(
-                f"  同名风险 homonyms：{row['homonym_risk']}；预计另有 others {row['expected_namesakes']}"
-            )
+            lines.append(f"  同名风险 homonyms：{row['homonym_risk']}；预计另有 others {row['expected_namesakes']}")
     return lines or ["无待审核候选 nothing waits"]
 
 
