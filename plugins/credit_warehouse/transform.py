@@ -92,14 +92,31 @@ def _invoke(command: list[str]) -> Any:
 
 
 def build_models(build_id: int, *, anew: bool = False) -> int:
-    """Build and test everything but seeds and functions; keep the results, good or bad. Returns how many."""
+    """Build and test everything but seeds and functions; keep the results, good or bad. Returns how many.
+
+    The staging tables of sources that brought nothing stay as they are, unless everything is built ``anew``.
+    """
+    scope = ["--full-refresh"] if anew else _unchanged(build_id)
     try:
-        nodes = run_dbt([*BUILD, *(["--full-refresh"] if anew else [])])
+        nodes = run_dbt([*BUILD, *scope])
     except TransformFailed as failure:
         _keep(build_id, failure.nodes)
         raise
     _keep(build_id, nodes)
     return len(nodes)
+
+
+def _unchanged(build_id: int) -> list[str]:
+    """Staging models that have nothing to read in this build, to go on with the list of what is excluded."""
+    with connect() as connection:
+        brought = {
+            source for (source,) in connection.execute("select source from audit.batch where build_id = %s", [build_id])
+        }
+        built = {
+            table for (table,) in connection.execute("select tablename from pg_tables where schemaname = 'staging'")
+        }
+    models = {f"stg_{source.name}" for source in load_sources() if source.name not in brought}
+    return sorted(models & built)
 
 
 def _keep(build_id: int, nodes: list[dict[str, Any]]) -> None:

@@ -76,8 +76,8 @@ KILLS = [
     Point("build: opened, nothing built", "day_steps:run_build"),
     Point("build: identifiers sealed", "credit_warehouse.transform:build_models"),
     Point("build: inside dbt, early", QUERIES, 40),
-    Point("build: inside dbt, midway", QUERIES, 160),
-    Point("build: inside dbt, late", QUERIES, 300),
+    Point("build: inside dbt, midway", QUERIES, 120),
+    Point("build: inside dbt, late", QUERIES, 220),
     Point("build: dbt has ended, build not closed", "credit_warehouse.build:_close"),
     Point("build | export", "day_steps:export_build"),
     Point("export: gated, nothing written", "credit_warehouse.export.feed:write"),
@@ -90,7 +90,7 @@ KILLS = [
 RESTARTS = [
     Point("load: rows copied, not committed", "credit_warehouse.load:_reconcile"),
     Point("gate", "credit_warehouse.gates:_stopped_by"),
-    Point("build: inside dbt", QUERIES, 160, always=True),
+    Point("build: inside dbt", QUERIES, 120, always=True),
     Point("export: ledger not committed", "credit_warehouse.export.feed:_store", 1, "after"),
 ]
 

@@ -1,0 +1,44 @@
+"""What a build looks at: the staging tables of the sources that brought something; all of them where rules changed."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from credit_warehouse.build import open_build, run_build
+from credit_warehouse.declarations import load_sources
+from providers import arrears, listing
+
+MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2026, 3, day) for day in (2, 3, 4, 5))
+
+
+def staged(warehouse: Any, build: int | None) -> set[str]:
+    """Sources whose staging model or its tests ran in a build."""
+    nodes = [node for (node,) in warehouse.rows("select unique_id from audit.dbt_result where build_id = %s", [build])]
+    return {source.name for source in load_sources() if any(f"stg_{source.name}" in node for node in nodes)}
+
+
+def test_a_build_stages_what_arrived(warehouse: Any) -> None:
+    warehouse.accept(MONDAY, "court_defaulters", listing("a1", 1))
+    everything = {source.name for source in load_sources()}
+    assert staged(warehouse, warehouse.build(MONDAY)) == everything, "the tables have to be made"
+
+    warehouse.accept(TUESDAY, "tax_arrears", arrears(1))
+    assert staged(warehouse, warehouse.build(TUESDAY)) == {"tax_arrears"}
+    assert staged(warehouse, warehouse.build(WEDNESDAY)) == set(), "terms end without a message"
+
+    again = open_build(THURSDAY)
+    assert again is not None
+    run_build(again, anew=True)
+    assert staged(warehouse, again) == everything
+    assert warehouse.rows("select count(*) from marts.defaulter_listing") == [(1,)]
+
+
+def test_what_a_failed_build_held_is_staged_by_the_next(warehouse: Any) -> None:
+    warehouse.build(MONDAY)
+    warehouse.accept(TUESDAY, "court_defaulters", listing("a1", 1))
+    assert open_build(TUESDAY) is not None
+    # Nobody ran it: the next one takes its batches over.
+    build = warehouse.build(TUESDAY)
+    assert staged(warehouse, build) == {"court_defaulters"}
+    assert warehouse.rows("select listing_id from exports.exposure_publication") == [("a1",)]
