@@ -29,6 +29,6 @@ cross join lateral (
     limit 1
 ) as last
 where
-    listing.identity_tier <> 'T1'
+    listing.identity_tier is distinct from 'T1'
     and last.action = 'UNLINK'
     and exists (select from exports.feed_entry as entry where entry.item_id = listing.item_id)
