@@ -20,15 +20,12 @@ select
     null::bigint as batch_id,
     null::bigint as row_no,
     null::text as delete_reason
-from marts.defaulter_listing as listing
-cross join lateral (
-    select link.action, link.decided_at
-    from core.subject_link as link
-    where link.item_id = listing.item_id
-    order by link.link_id desc
-    limit 1
-) as last
+from core.subject_link as last
+inner join marts.defaulter_listing as listing on last.item_id = listing.item_id
 where
-    listing.identity_tier is distinct from 'T1'
-    and last.action = 'UNLINK'
+    last.action = 'UNLINK'
+    and not exists (
+        select from core.subject_link as later where later.item_id = last.item_id and later.link_id > last.link_id
+    )
+    and listing.identity_tier is distinct from 'T1'
     and exists (select from exports.feed_entry as entry where entry.item_id = listing.item_id)
