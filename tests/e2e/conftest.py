@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,19 +12,11 @@ import pytest
 
 import oracle
 from credit_warehouse.secrets import secret
-from e2e.homes import CLI, Home
-from e2e.stacks import DAYS, FEW, Line, Pair, by_file, home_with, play
+from e2e.homes import Home
+from e2e.stacks import DAYS, Line, Pair, by_file, home_with, play
 
 HERE = Path(__file__).parent
 SUBJECTS = 1500
-SIDE_BY_SIDE = """
-if [ "$1" = closed ]; then ip link set lo up; ip -o link show up > links; fi
-shift
-for home; do
-    (WAREHOUSE_HOME=$home "$CLI" $SIMULATE > $home.out 2>&1; echo $? > $home.status) &
-done
-wait
-"""
 # As root, or as anyone where the kernel lets users have namespaces.
 NAMESPACES = (["unshare", "--net"], ["unshare", "--map-current-user", "--keep-caps", "--net"])
 
@@ -77,10 +70,10 @@ def pair(keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]
     folder = tmp_path_factory.mktemp("pair")
     first, second = homes = (home_with(keys, folder / "one"), home_with(keys, folder / "two"))
     prefix = next(filter(_permitted, NAMESPACES), None)
-    environment = {**first.environment(), "CLI": CLI, "SIMULATE": " ".join(FEW)}
+    environment = first.environment()
     del environment["WAREHOUSE_HOME"]
     mode = "closed" if prefix else "open"
-    command = [*(prefix or []), "sh", "-c", SIDE_BY_SIDE, "sh", mode, str(first.path), str(second.path)]
+    command = [*(prefix or []), sys.executable, str(HERE / "side_by_side.py"), mode, str(first.path), str(second.path)]
     try:
         subprocess.run(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, check=True)
         left = {" ".join(process.cmdline()) for home in homes for process in home.processes()}

@@ -57,7 +57,7 @@ def by_file(home: Home) -> oracle.Query:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two homes with the same keys that played the same day at the same time."""
+    """Two homes with the same keys that played the same day at the same time; the second was killed once."""
 
     homes: tuple[Home, Home]
     status: tuple[int, int]

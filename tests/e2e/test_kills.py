@@ -1,12 +1,13 @@
 """SIGKILL for everything at some moment, then the same command again: it must end as if nothing had happened.
 
-One moment is always tested; all of them with ``pytest tests/e2e -m matrix`` (about an hour).
+One moment is always tested (side_by_side.py); all of them with ``pytest tests/e2e -m matrix`` (about an hour).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from credit_warehouse.stack.waiting import wait_until
 from e2e.homes import Home, held
-from e2e.stacks import FEW, Pair, home_with
+from e2e.stacks import home_with
 
 TWO_DAYS = ("simulate", "--subjects", "400", "--days", "2")
 # The ledger of what was sent when: a delivery more, between the two starts, is no difference in what is known.
@@ -90,8 +91,8 @@ def state(home: Home) -> State:
     return State(tables, sums)
 
 
-def killed_and_repeated(home: Home, command: tuple[str, ...], moment: Moment) -> State:
-    """Run ``command``, kill everything at ``moment``, run it again, and return what came of it."""
+def kill_and_repeat(home: Home, command: tuple[str, ...], moment: Moment) -> subprocess.CompletedProcess[str]:
+    """Run ``command``, kill everything at ``moment``, and run it again to its end."""
     try:
         simulation = home.begin(*command)
 
@@ -103,20 +104,14 @@ def killed_and_repeated(home: Home, command: tuple[str, ...], moment: Moment) ->
         wait_until(now, timeout=300, what=moment.name, poll=0.02)
         home.kill()
         simulation.wait()
-        repeated = home.run(*command)
-        assert repeated.returncode == 0, repeated.stdout
-        assert home.processes() == set()
-        return state(home)
-    finally:
+        return home.run(*command)
+    except BaseException:
         home.kill()
+        raise
 
 
 def output(home: Home) -> str:
     return home.path.with_name(f"{home.path.name}.out").read_text()
-
-
-def test_a_kill_during_the_build_leaves_no_trace(pair: Pair, keys: Path, tmp_path: Path) -> None:
-    assert killed_and_repeated(home_with(keys, tmp_path / "home"), FEW, BUILDING) == state(pair.homes[0])
 
 
 @pytest.fixture(scope="module")
@@ -137,4 +132,8 @@ def test_a_kill_at_any_moment_leaves_no_trace(
     undisturbed: State, keys: Path, tmp_path: Path, record_property: Callable[[str, object], None], moment: Moment
 ) -> None:
     record_property("first_run", "killed")
-    assert killed_and_repeated(home_with(keys, tmp_path / "home"), TWO_DAYS, moment) == undisturbed
+    home = home_with(keys, tmp_path / "home")
+    repeated = kill_and_repeat(home, TWO_DAYS, moment)
+    assert repeated.returncode == 0, repeated.stdout
+    assert home.processes() == set()
+    assert state(home) == undisturbed

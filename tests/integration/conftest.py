@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 import providers
 from credit_warehouse import transform
 from credit_warehouse.build import open_build, run_build
-from credit_warehouse.db import connect, warehouse_dsn
+from credit_warehouse.db import DATABASE, USER, connect, warehouse_dsn
 from credit_warehouse.declarations import load_source, load_sources
 from credit_warehouse.export import export_build
 from credit_warehouse.gates import Checked, check_batch
@@ -32,6 +32,10 @@ from credit_warehouse.settings import settings
 from credit_warehouse.stack import postgres
 from credit_warehouse.stack.service import processes
 
+# The day of an empty build, which makes every table: most tests are about what comes after it.
+BEFORE_ALL = date(2017, 5, 1)
+UNBUILT = "unbuilt"
+
 
 @dataclass
 class Warehouse:
@@ -39,6 +43,7 @@ class Warehouse:
 
     home: Path
     landing: Path
+    database: str
 
     def drop(self, source: str, name: str, content: bytes) -> Path:
         """Put a file where ``run --landing`` would find it."""
@@ -104,7 +109,7 @@ class Warehouse:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """An embedded server with a prepared template database: (DSN of the template, home)."""
+    """An embedded server with a template database that one build has filled with empty tables: (its DSN, home)."""
     home = tmp_path_factory.mktemp("server") / "home"
     before = os.environ.get("WAREHOUSE_HOME")
     os.environ["WAREHOUSE_HOME"] = str(home)
@@ -113,6 +118,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     postgres.start(family)
     try:
         prepare()
+        with psycopg.connect(
+            postgres.superuser(int(conninfo_to_dict(warehouse_dsn())["port"])), autocommit=True
+        ) as own:
+            own.execute(f"create database {UNBUILT} template {DATABASE} owner {USER}".encode())
+        build = open_build(BEFORE_ALL)
+        assert build is not None
+        run_build(build)
+        assert export_build(build) == {}
         yield warehouse_dsn(), home
     finally:
         os.environ["WAREHOUSE_HOME"] = str(home)
@@ -149,14 +162,18 @@ def _lean(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @contextmanager
-def new_warehouse(server: tuple[str, Path], folder: Path) -> Iterator[Warehouse]:
-    """A prepared, empty warehouse in ``folder``; while it is open, the settings point at it."""
+def new_warehouse(
+    server: tuple[str, Path], folder: Path, *, like: Warehouse | None = None, unbuilt: bool = False
+) -> Iterator[Warehouse]:
+    """A prepared warehouse in ``folder``, empty or with all that another has; the settings point at it while open."""
     template, prepared_home = server
     name = f"test_{uuid4().hex[:10]}"
     home = folder / "home"
-    # Same keys (the seeds were loaded with them) and dbt's parsed project: a parse takes longer than most tests.
-    for part in ("secrets", "dbt"):
-        if (prepared_home / part).exists():
+    if like:
+        shutil.copytree(like.home, home)
+    else:
+        # Same keys (the seeds were loaded with them) and dbt's parsed project: a parse takes longer than most tests.
+        for part in ("secrets", "dbt"):
             shutil.copytree(prepared_home / part, home / part)
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("WAREHOUSE_DSN", raising=False)
@@ -164,12 +181,15 @@ def new_warehouse(server: tuple[str, Path], folder: Path) -> Iterator[Warehouse]
         settings.cache_clear()
         administration = postgres.superuser(int(conninfo_to_dict(template)["port"]))
         with psycopg.connect(administration, autocommit=True) as connection:
-            connection.execute(f"create database {name} template warehouse owner warehouse".encode())
+            original = like.database if like else UNBUILT if unbuilt else DATABASE
+            # A library may keep a connection in a pool, and a template must have none.
+            connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [original])
+            connection.execute(f"create database {name} template {original} owner {USER}".encode())
         environment.setenv("WAREHOUSE_HOME", str(home))
         environment.setenv("WAREHOUSE_DSN", template.rsplit("/", 1)[0] + f"/{name}")
         environment.setenv("WAREHOUSE_OK_WAIT_SECONDS", "0.01")
         settings.cache_clear()
-        yield Warehouse(home=home, landing=folder / "landing")
+        yield Warehouse(home=home, landing=folder / "landing", database=name)
     settings.cache_clear()
     with psycopg.connect(administration, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)".encode())
@@ -179,6 +199,13 @@ def new_warehouse(server: tuple[str, Path], folder: Path) -> Iterator[Warehouse]
 def warehouse(server: tuple[str, Path], tmp_path: Path) -> Iterator[Warehouse]:
     """A prepared warehouse that nobody else uses."""
     with new_warehouse(server, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def unbuilt(server: tuple[str, Path], tmp_path: Path) -> Iterator[Warehouse]:
+    """A prepared warehouse in which nothing was ever built."""
+    with new_warehouse(server, tmp_path, unbuilt=True) as found:
         yield found
 
 

@@ -146,9 +146,23 @@ def test_every_declared_class_has_a_rule_with_a_basis(warehouse: Any) -> None:
     assert all("法第" in basis or "条例第" in basis for basis in rules.values())
 
 
-@pytest.fixture
-def old(warehouse: Any) -> Any:
+@pytest.fixture(scope="module")
+def history(other_warehouse: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """2020: a tax list of two, later of one; a listing that was revoked; a refused file; a list of 2026."""
+    with other_warehouse(tmp_path_factory.mktemp("history")) as warehouse:
+        tell(warehouse)
+        yield warehouse
+
+
+@pytest.fixture
+def old(history: Any, other_warehouse: Any, tmp_path: Path) -> Iterator[Any]:
+    """A copy of that history to prune."""
+    with other_warehouse(tmp_path, like=history) as warehouse:
+        yield warehouse
+
+
+def tell(warehouse: Any) -> None:
+    """What ``history`` is about."""
 
     def deliver(source: str, name: str, content: bytes, day: date, **claims: Any) -> None:
         shutil.rmtree(warehouse.landing, ignore_errors=True)
@@ -166,7 +180,6 @@ def old(warehouse: Any) -> Any:
     warehouse.build(date(2020, 3, 3))
     deliver(TAX, "still.csv", csv_file(arrears(1), arrears(5)), date(2026, 3, 2))
     warehouse.build(date(2026, 3, 2))
-    return warehouse
 
 
 def due(warehouse: Any, on: date) -> set[str]:

@@ -20,9 +20,7 @@ def staged(warehouse: Any, build: int | None) -> set[str]:
 
 def test_a_build_stages_what_arrived(warehouse: Any) -> None:
     warehouse.accept(MONDAY, "court_defaulters", listing("a1", 1))
-    everything = {source.name for source in load_sources()}
-    assert staged(warehouse, warehouse.build(MONDAY)) == everything, "the tables have to be made"
-
+    assert staged(warehouse, warehouse.build(MONDAY)) == {"court_defaulters"}
     warehouse.accept(TUESDAY, "tax_arrears", arrears(1))
     assert staged(warehouse, warehouse.build(TUESDAY)) == {"tax_arrears"}
     assert staged(warehouse, warehouse.build(WEDNESDAY)) == set(), "terms end without a message"
@@ -30,12 +28,17 @@ def test_a_build_stages_what_arrived(warehouse: Any) -> None:
     again = open_build(THURSDAY)
     assert again is not None
     run_build(again, anew=True)
-    assert staged(warehouse, again) == everything
+    assert staged(warehouse, again) == {source.name for source in load_sources()}
     assert warehouse.rows("select count(*) from marts.defaulter_listing") == [(1,)]
 
 
+def test_a_table_that_is_not_there_yet_is_made(warehouse: Any) -> None:
+    warehouse.execute("drop table staging.stg_tax_arrears cascade")
+    warehouse.accept(MONDAY, "court_defaulters", listing("a1", 1))
+    assert staged(warehouse, warehouse.build(MONDAY)) == {"court_defaulters", "tax_arrears"}
+
+
 def test_what_a_failed_build_held_is_staged_by_the_next(warehouse: Any) -> None:
-    warehouse.build(MONDAY)
     warehouse.accept(TUESDAY, "court_defaulters", listing("a1", 1))
     assert open_build(TUESDAY) is not None
     # Nobody ran it: the next one takes its batches over.

@@ -319,7 +319,7 @@ def test_an_unknown_id_is_a_clear_error_that_does_not_repeat_it(story: Story, ki
 
 
 def test_before_the_first_build_there_is_nothing_to_explain(other_warehouse, tmp_path: Path) -> None:
-    with other_warehouse(tmp_path), pytest.raises(UnknownId, match="nothing was built"):
+    with other_warehouse(tmp_path, unbuilt=True), pytest.raises(UnknownId, match="nothing was built"):
         explain("item", LISTED)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,12 +61,20 @@ def told(warehouse: Any) -> dict[str, tuple[str, ...]]:
     }
 
 
-@pytest.fixture
-def published(warehouse: Any) -> Any:
+@pytest.fixture(scope="module")
+def monday(other_warehouse: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Ten listings, shown and directed."""
-    publish(warehouse, MONDAY, *(listing(f"a{number}", number) for number in range(1, 11)))
-    assert shown(warehouse) == directed(warehouse) == {f"a{number}" for number in range(1, 11)}
-    return warehouse
+    with other_warehouse(tmp_path_factory.mktemp("monday")) as warehouse:
+        publish(warehouse, MONDAY, *(listing(f"a{number}", number) for number in range(1, 11)))
+        assert shown(warehouse) == directed(warehouse) == {f"a{number}" for number in range(1, 11)}
+        yield warehouse
+
+
+@pytest.fixture
+def published(monday: Any, other_warehouse: Any, tmp_path: Path) -> Iterator[Any]:
+    """A warehouse of one's own as it was on Monday's evening."""
+    with other_warehouse(tmp_path, like=monday) as warehouse:
+        yield warehouse
 
 
 def test_every_kind_of_message_takes_its_listing_down_and_nobody_else(published: Any) -> None:

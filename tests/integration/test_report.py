@@ -87,6 +87,12 @@ def report() -> str:
 
 
 @pytest.fixture
+def warehouse(unbuilt):
+    """The report speaks of the first build, too."""
+    return unbuilt
+
+
+@pytest.fixture
 def busy_day(warehouse):
     """Ten rows from three files: tax 5 (2 bad), court 4 (1 bad), and a second court file of 1 row that is refused."""
     warehouse.drop(

@@ -1,0 +1,34 @@
+"""Two homes at the same time, the second killed during its first build and started again.
+
+A program of its own, because the fixture ``pair`` runs it where there is no network but loopback.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from e2e.homes import Home
+from e2e.stacks import FEW
+from e2e.test_kills import BUILDING, kill_and_repeat
+
+
+def main(mode: str, one: str, two: str) -> None:
+    """Leave the exit status and the output of each home beside it, and in ``links`` what network there was."""
+    if mode == "closed":
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        links = subprocess.run(["ip", "-o", "link", "show", "up"], check=True, capture_output=True)
+        Path("links").write_bytes(links.stdout)
+    undisturbed, killed = Home(Path(one)), Home(Path(two))
+    simulation = undisturbed.begin(*FEW)
+    repeated = kill_and_repeat(killed, FEW, BUILDING)
+    killed.path.with_name("two.out").write_text(repeated.stdout)
+    for home, status in ((killed, repeated.returncode), (undisturbed, simulation.wait())):
+        home.path.with_name(f"{home.path.name}.status").write_text(str(status))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
