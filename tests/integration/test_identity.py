@@ -513,6 +513,16 @@ def test_a_reviewer_confirms_what_a_rule_has_linked_without_effect(quiet: Seen) 
     assert quiet.reasons("RULE") == ("LINK_NOT_SHOWN", "LINK_NOT_DIRECTED")
 
 
+def test_a_rule_counts_from_its_first_day_and_without_any_delivery(quiet: Seen) -> None:
+    quiet.warehouse.execute(
+        "update core.identity_tier set joins_record = true, valid_from = %s where rule_code = 'T2_PERSON_SEX_AGE'",
+        [TUESDAY],
+    )
+    quiet.warehouse.build(TUESDAY)
+    assert quiet.record_of("RULE") == quiet.person(1001)
+    assert quiet.reasons("RULE") == ("LINK_NOT_SHOWN", "LINK_NOT_DIRECTED")
+
+
 def test_the_link_is_explained_field_by_field_and_why_nobody_else(quiet: Seen) -> None:
     found = explain_link(quiet.item("PART"))
     assert {row["subject_id"] for row in found["others"]} == {quiet.person(1003), quiet.person(2003)}
