@@ -1,9 +1,19 @@
 {# Listings of the court as they were known at a moment and stand on a day. What may be asked of the past is what the
    mart asks of today: macros/known.sql. Articles: 法释〔2013〕17号 (2017 revision). #}
 {% macro listing_state(day, known_at=none, changed_only=false) %}
-with items as (
-    select *
+with asked as materialized (
+    select {{ day }} as day
+),
+
+items as (
+    select
+        item.*,
+        coalesce(item.subject_id, link.subject_id) as whose_id,
+        case when item.subject_id is not null then 'T1' else link.tier end as identity_tier,
+        link.rule_code as identity_rule
     from {{ ref('credit_item') }} as item
+    cross join asked
+    left join lateral {{ whose('item', 'asked.day', known_at) }} as link on true
     where
         item.source = 'court_defaulters'
         and {{ held_at('item', known_at) }}
@@ -15,7 +25,7 @@ with items as (
 -- One document number under two names: a typing error or a reused number, and nobody may be named on it.
 name_conflicts as (
     select concerned.subject_id
-    from (select distinct subject_id from items where subject_kind = 'person') as concerned
+    from (select distinct whose_id as subject_id from items where subject_kind = 'person') as concerned
     cross join lateral (
         select names.name_key
         from {{ ref('subject_name') }} as names
@@ -46,7 +56,7 @@ repairs as (
         items.item_id,
         max(repair.repaired_on) as repaired_on
     from items
-    inner join {{ ref('stg_credit_repairs') }} as repair on items.subject_id = repair.subject_id
+    inner join {{ ref('stg_credit_repairs') }} as repair on items.whose_id = repair.subject_id
     inner join {{ source('audit', 'batch') }} as batch on repair._batch_id = batch.batch_id
     inner join {{ ref('stg_court_defaulters') }} as content
         on
@@ -100,7 +110,7 @@ judged as (
         on items.content_batch_id = content._batch_id and items.content_row_no = content._row_no
     left join {{ ref('stg_court_defaulters') }} as message
         on word._batch_id = message._batch_id and word._row_no = message._row_no
-    left join name_conflicts on items.subject_id = name_conflicts.subject_id
+    left join name_conflicts on items.whose_id = name_conflicts.subject_id
     left join objections on items.item_id = objections.item_id
     left join repairs on items.item_id = repairs.item_id
 )
@@ -108,7 +118,7 @@ judged as (
 select
     judged.listing_id,
     judged.item_id,
-    judged.subject_id,
+    judged.whose_id as subject_id,
     judged.subject_kind,
     judged.subject_name,
     judged.identifier_shown,
@@ -151,7 +161,9 @@ select
     judged.is_performed,
     judged.is_repaired,
     judged.is_contested,
-    judged.is_objection_upheld
+    judged.is_objection_upheld,
+    judged.identity_tier,
+    judged.identity_rule
 from judged
 cross join policy
 {% endmacro %}
@@ -184,7 +196,20 @@ found as (
         ('CONTESTED', coalesce(listings.is_contested, false) and {{ policy_is_on('HOLD_ON_OBJECTION', day) }}),
         ('OBJECTION_UPHELD', coalesce(listings.is_objection_upheld, false)),
         ('NO_VALID_IDENTIFIER', listings.subject_id is null),
-        ('IDENTITY_CONFLICT', coalesce(listings.has_identity_conflict, false))
+        ('IDENTITY_CONFLICT', coalesce(listings.has_identity_conflict, false)),
+        -- Whoever is named by anything but a valid number leaves only where the centre says so of that rule.
+        (
+            'LINK_NOT_SHOWN',
+            listings.subject_id is not null
+            and listings.identity_tier is distinct from 'T1'
+            and not {{ link_may_reach('exposure', 'listings', day) }}
+        ),
+        (
+            'LINK_NOT_DIRECTED',
+            listings.subject_id is not null
+            and listings.identity_tier is distinct from 'T1'
+            and not {{ link_may_reach('directive', 'listings', day) }}
+        )
     ) as tested (reason, applies)
     where tested.applies
 ),

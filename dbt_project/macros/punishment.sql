@@ -34,7 +34,7 @@ select
     listing.subject_kind,
     listing.subject_name,
     listing.identifier_shown,
-    'T1' as identity_tier,
+    listing.identity_tier,
     measure.measure_code,
     measure.measure_zh,
     measure.effect_type,

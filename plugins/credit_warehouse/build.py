@@ -35,7 +35,10 @@ def open_build(business_date: date | None, *, anew: bool = False) -> int | None:
             " select greatest(last.day, %s::date), last.day,"
             " exists (select from audit.batch left join audit.build using (build_id)"
             " where batch.status = 'accepted' and (build.build_id is null or build.status = 'failed'))"
-            " or exists (select from audit.preparation where not rebuilt) from last",
+            " or exists (select from audit.preparation where not rebuilt)"
+            # A reviewer's word changes records without any delivery.
+            " or exists (select from core.subject_link where decided_by = 'reviewer' and decided_at >"
+            " (select max(started_at) from audit.build where status = 'succeeded')) from last",
             [business_date],
         ).fetchone()
         assert row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,8 @@ feed_commands = typer.Typer(help="出库清单 | the feeds", no_args_is_help=Tru
 app.add_typer(feed_commands, name="feed")
 key_commands = typer.Typer(help="清单签名密钥 | the keys that sign the feeds", no_args_is_help=True)
 feed_commands.add_typer(key_commands, name="key")
+review_commands = typer.Typer(help="身份候选审核 | candidates for a reviewer", no_args_is_help=True)
+app.add_typer(review_commands, name="review")
 console = Console()
 FAILED = 1
 FeedFolder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="清单目录 folder of one feed")]
@@ -37,6 +39,10 @@ KeyFolder = Annotated[
 ]
 FeedHome = Annotated[Path, typer.Option("--home", file_okay=False, help="本单位副本目录 folder of the copies")]
 FEED_HOME = Path("feed-home")
+Reviewer = Annotated[str, typer.Option("--reviewer", help="审核员 who decides")]
+Reason = Annotated[str, typer.Option("--reason", help="理由 why")]
+Item = Annotated[str, typer.Argument(metavar="ITEM", help="条目标识 item_id")]
+Subject = Annotated[str | None, typer.Option("--subject", help="有多个候选时指明主体 which of several candidates")]
 Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="业务日期 business date")]
 
 
@@ -187,9 +193,15 @@ def as_known(
 
 @app.command()
 def explain(
-    kind: Annotated[Literal["publication", "directive", "item"], typer.Argument(help="曝光、指令或条目 what of it")],
+    kind: Annotated[
+        Literal["publication", "directive", "item", "link"], typer.Argument(help="曝光、指令、条目或关联 what of it")
+    ],
     given: Annotated[
-        str, typer.Argument(metavar="ID", help="条目标识、法院记录号或指令标识 item_id, listing number or directive_id")
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="条目、法院记录、指令或关联的标识 item_id, listing number, directive_id or link_id",
+        ),
     ],
     original: Annotated[
         bool, typer.Option("--original", help="查阅原件全文，记入查阅日志 full lines; every reading is logged")
@@ -200,17 +212,17 @@ def explain(
     import json
 
     from credit_warehouse.archive import ArchiveDamaged
-    from credit_warehouse.explain import UnknownId, in_words
+    from credit_warehouse.explain import UnknownId, explain_link, in_words, link_in_words
     from credit_warehouse.explain import explain as chain_of
 
     try:
-        found = chain_of(kind, given, original=original)
+        found = explain_link(given) if kind == "link" else chain_of(kind, given, original=original)
     except (UnknownId, ArchiveDamaged) as error:
         raise _fail(str(error)) from None
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, default=str, indent=2))
         return
-    for line in in_words(found):
+    for line in link_in_words(found) if kind == "link" else in_words(found):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -270,6 +282,52 @@ def prune(
         )
     done = "已删除 removed" if remove else "可删除 could be removed (--remove)"
     console.print(f"{done}: {len(found)}", highlight=False)
+
+
+@review_commands.command("list")
+def review_list(
+    reviewer: Reviewer,
+    limit: Annotated[int, typer.Option(min=1, help="至多显示 at most")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON")] = False,
+) -> None:
+    """列出待审核的候选，记入查阅日志 | candidates with their evidence; every reading is logged."""
+    import json
+
+    from credit_warehouse import review
+
+    try:
+        found = review.queue(reviewer, limit)
+    except review.NotPossible as error:
+        raise _fail(str(error)) from None
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, default=str, indent=2))
+        return
+    for line in review.in_words(found):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@review_commands.command("accept")
+def review_accept(item: Item, reviewer: Reviewer, reason: Reason, subject: Subject = None) -> None:
+    """采纳候选，写入关联台账 | accept a candidate: a row of the ledger, in the record with the next build."""
+    from credit_warehouse import review
+
+    _decide(lambda: f"已关联 linked {review.accept(item, subject, reviewer, reason)}")
+
+
+@review_commands.command("reject")
+def review_reject(item: Item, reviewer: Reviewer, reason: Reason, subject: Subject = None) -> None:
+    """否定候选，不再提出 | refuse a candidate: it is not proposed again while the item says the same."""
+    from credit_warehouse import review
+
+    _decide(lambda: f"已否定 refused {review.reject(item, subject, reviewer, reason)}")
+
+
+@review_commands.command("undo")
+def review_undo(item: Item, reviewer: Reviewer, reason: Reason) -> None:
+    """解除关联，立即撤下依其出库的内容 | undo a link; what left on the strength of it is taken down at once."""
+    from credit_warehouse import review
+
+    _decide(lambda: f"已解除 undone {review.undo(item, reviewer, reason)}")
 
 
 @feed_commands.command("verify")
@@ -597,6 +655,15 @@ def _say_standing(copy: Copy) -> None:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _decide(decision: Callable[[], str]) -> None:
+    from credit_warehouse.review import NotPossible
+
+    try:
+        console.print(decision(), highlight=False)
+    except NotPossible as error:
+        raise _fail(str(error)) from None
 
 
 def _fail(message: str) -> typer.Exit:

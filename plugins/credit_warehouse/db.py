@@ -24,6 +24,8 @@ class Lock(IntEnum):
     """With the hash of a feed's name: one writer a feed."""
     REMOVALS = 4_207_004
     KEYS = 4_207_005
+    LINKS = 4_207_013
+    """Taken by the ledger of links itself (migration 0013)."""
     PRODUCTS = 4_207_006
     """Held by whoever changes the products or sends them: what leaves is of one build, the one that was gated."""
 

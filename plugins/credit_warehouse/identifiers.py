@@ -6,7 +6,11 @@ Written from the standards alone, so that the warehouse's SQL can be compared wi
   the residence permits for Hong Kong, Macau and Taiwan residents (address 81, 82, 83) and the permanent residence
   card of foreigners since 2023-12-01 (first digit 9), which share its structure;
 * GB 32100-2015 with amendment XG1-2016, unified social credit code (USCC);
-* GB 11714-1997, organisation code, positions 9 to 17 of the USCC.
+* GB 11714-1997, organisation code, positions 9 to 17 of the USCC;
+* GS 15-2006, registration number of 15 digits (check digit: ISO 7064 MOD 11,10), and the 13 digits before it, which
+  have no check digit and stay with whoever was struck off before the renumbering;
+* taxpayer numbers: a USCC, six digits of division and an organisation code (15), or the owner's document, bare (15, 18)
+  or with two digits after it (17, 20).
 
 The address digits are never a reason to reject: divisions are abolished, numbers stay with their holders.
 """
@@ -34,6 +38,11 @@ _USCC = re.compile(rf"[{USCC_ALPHABET}]{{2}}[0-9]{{6}}[{USCC_ALPHABET}]{{10}}")
 _USCC_MASK = re.compile(rf"(?=.*\*)[{USCC_ALPHABET}*]{{18}}")
 _ORG_CODE = re.compile(r"[0-9A-Z]{8}[0-9X]")
 _ORG_CODE_MASK = re.compile(r"(?=.*\*)[0-9A-Z*]{9}")
+_REGISTRATION = re.compile(r"[0-9]{13}|[0-9]{15}")
+_REGISTRATION_MASK = re.compile(r"(?=.*\*)(?:[0-9*]{13}|[0-9*]{15})")
+_MASK = re.compile(r"[0-9A-Z*]+")
+_TAXPAYER_15 = re.compile(r"[0-9]{6}[0-9A-Z]{8}[0-9X]")
+_TAXPAYER_MASK = re.compile(r"(?=.*\*)(?:[0-9A-Z*]{15}|[0-9*]{17}|[0-9A-Z*]{18}|[0-9X*]{20})")
 
 
 class Verdict(StrEnum):
@@ -44,6 +53,38 @@ class Verdict(StrEnum):
     STRUCT_FAIL = "STRUCT_FAIL"
     MASKED = "MASKED"
     EMPTY = "EMPTY"
+
+
+class MaskKind(StrEnum):
+    """Which characters of an 18-character document number a provider hides."""
+
+    COURT = "COURT"
+    """``RRRRRRYYYY****SSSC``: month and day of birth."""
+    DIVISION = "DIVISION"
+    """``RRRRRR************``: everything but the division."""
+    ENDS = "ENDS"
+    """``RRR************SSC``: everything but three characters at either end."""
+    OTHER = "OTHER"
+    """Anything else, the unfinished masks of 17 characters included: nothing is filled in."""
+
+
+class Document(StrEnum):
+    """Documents that share the structure of GB 11643."""
+
+    RESIDENT = "RESIDENT"
+    RESIDENCE_PERMIT = "RESIDENCE_PERMIT"
+    """Residents of Hong Kong, Macau and Taiwan: address 810000, 820000, 830000."""
+    PERMANENT_RESIDENCE = "PERMANENT_RESIDENCE"
+    """Foreigners: first digit 9, since 2023-12-01."""
+
+
+_MASKS = {
+    MaskKind.COURT: re.compile(r"[0-9]{10}\*{4}[0-9]{3}[0-9X]"),
+    MaskKind.DIVISION: re.compile(r"[0-9]{6}\*{12}"),
+    MaskKind.ENDS: re.compile(r"[0-9]{3}\*{12}[0-9]{2}[0-9X]"),
+}
+# Best first: of two readings of one number the better one counts.
+_BETTER = (Verdict.VALID, Verdict.CHECK_FAIL, Verdict.MASKED, Verdict.STRUCT_FAIL)
 
 
 def normalise(text: str | None) -> str:
@@ -141,6 +182,89 @@ def org_code_verdict(text: str | None) -> Verdict:
     if not _ORG_CODE.fullmatch(code):
         return Verdict.STRUCT_FAIL
     return Verdict.VALID if org_code_check(code[:8]) == code[8] else Verdict.CHECK_FAIL
+
+
+def registration_check(first14: str) -> str:
+    """Check digit of the first 14 digits of a registration number (GS 15-2006, ISO 7064 MOD 11,10)."""
+    state = 10
+    for digit in first14:
+        state = ((state + int(digit)) % 10 or 10) * 2 % 11
+    return str((11 - state) % 10)
+
+
+def registration_verdict(text: str | None) -> Verdict:
+    """Judge a registration number (注册号). The 13 digits of before 2007 carry no check digit: VALID by their form."""
+    number = normalise(text)
+    if not number:
+        return Verdict.EMPTY
+    if _REGISTRATION_MASK.fullmatch(number):
+        return Verdict.MASKED
+    if not _REGISTRATION.fullmatch(number):
+        return Verdict.STRUCT_FAIL
+    return Verdict.VALID if len(number) == 13 or registration_check(number[:14]) == number[14] else Verdict.CHECK_FAIL
+
+
+def taxpayer_verdict(text: str | None, on: date | None = None) -> Verdict:
+    """Judge a taxpayer number (纳税人识别号) by the best of the readings that its length allows."""
+    number = normalise(text)
+    if not number:
+        return Verdict.EMPTY
+    if _TAXPAYER_MASK.fullmatch(number):
+        return Verdict.MASKED
+    found = {Verdict.STRUCT_FAIL}
+    if len(number) == 18:
+        found |= {uscc_verdict(number), resident_id_verdict(number, on)}
+    if len(number) == 15:
+        found.add(resident_id_verdict(number, on))
+        if _TAXPAYER_15.fullmatch(number):
+            found.add(org_code_verdict(number[6:]))
+    if len(number) in (17, 20) and re.fullmatch("[0-9]{2}", number[-2:]):
+        found.add(resident_id_verdict(number[:-2], on))
+    return next(verdict for verdict in _BETTER if verdict in found)
+
+
+def mask_kind(text: str | None) -> MaskKind | None:
+    """How a masked document number of a person is masked; None for what is no mask."""
+    number = normalise(text)
+    if "*" not in number:
+        return None
+    return next((kind for kind, form in _MASKS.items() if form.fullmatch(number)), MaskKind.OTHER)
+
+
+def mask_fits(mask: str | None, number: str | None) -> bool:
+    """Whether every character that the mask shows stands in the number at its place; other lengths never fit."""
+    shown, full = normalise(mask), normalise(number)
+    return (
+        _MASK.fullmatch(shown) is not None
+        and len(shown) == len(full)
+        and all(one in ("*", other) for one, other in zip(shown, full, strict=True))
+    )
+
+
+def document_of(text: str | None) -> Document | None:
+    """Which document a number of the structure of GB 11643 stands in; None where it is none."""
+    full = to_resident_id_18(text)
+    if full is None:
+        return None
+    if full[0] == "9":
+        return Document.PERMANENT_RESIDENCE
+    return Document.RESIDENCE_PERMIT if full[:6] in ("810000", "820000", "830000") else Document.RESIDENT
+
+
+def division_of(text: str | None) -> str | None:
+    """The six digits of the division in which a number was issued; names and years of divisions: seed ``division``.
+
+    Information, never a reason to reject. The card of a foreigner has another structure there; a number whose check
+    character fits a person and an organisation could have been issued in either place.
+    """
+    number = normalise(text)
+    document = document_of(number)
+    is_code = uscc_verdict(number) is Verdict.VALID
+    if is_code and document and resident_id_check(number[:17]) == number[17]:
+        return None
+    if is_code:
+        return number[2:8]
+    return None if document in (None, Document.PERMANENT_RESIDENCE) else number[:6]
 
 
 def _birth_date(number: str) -> date | None:

@@ -152,6 +152,70 @@ def test_check_characters_of_codes(ask: Ask, dice) -> None:
     compare(ask, "staging.org_code_check(v)", identifiers.org_code_check, first8)
 
 
+def some_other_number(dice: random.Random) -> str:
+    """Registration and taxpayer numbers, masks, documents of foreigners, and what is nearly one of them."""
+    person, code = some_resident_number(dice), some_code(dice)
+    first14 = f"{dice.randrange(10**14):014d}"
+    registration = first14 + identifiers.registration_check(first14)
+    address = dice.choice(["810000", "820000", "830000", "911123"])
+    first17 = f"{address}{dice.randrange(1900, 2026)}0304{dice.randrange(1000):03d}"
+    foreign = first17 + identifiers.resident_id_check(first17)
+    first8 = "".join(dice.choices(ORG_CODE_ALPHABET, k=8))
+    taxpayer = f"{dice.randrange(10**6):06d}{first8}{identifiers.org_code_check(first8)}"
+    return dice.choice([
+        lambda: person, lambda: code, lambda: registration, lambda: foreign, lambda: taxpayer,
+        lambda: registration[:13],
+        lambda: registration[:14] + dice.choice(string.digits),
+        lambda: taxpayer[:14] + dice.choice("0123456789X"),
+        lambda: foreign + f"{dice.randrange(100):02d}",
+        lambda: foreign[:6] + foreign[8:17] + f"{dice.randrange(100):02d}",
+        lambda: foreign[:6] + "*" * 12,
+        lambda: foreign[:3] + "*" * 12 + foreign[15:],
+        lambda: foreign[:10] + "****" + foreign[14:],
+        lambda: foreign[:10] + "****" + foreign[14:17],
+        lambda: registration[:6] + "*" * dice.choice([7, 9]),
+        lambda: "".join(dice.choices(string.digits + "X*", k=dice.choice([13, 15, 17, 18, 20]))),
+    ])()  # fmt: skip
+
+
+def compare_other_numbers(ask: Ask, today: date, values: list[str]) -> None:
+    text = "staging.identifier_text(v)"
+    compare(ask, f"staging.registration_verdict({text})", identifiers.registration_verdict, values)
+    compare(ask, f"staging.taxpayer_verdict({text})", lambda value: identifiers.taxpayer_verdict(value, today), values)
+    compare(ask, f"staging.mask_kind({text})", identifiers.mask_kind, values)
+    compare(ask, f"staging.document_kind({text})", identifiers.document_of, values)
+    compare(ask, f"staging.division_code({text})", identifiers.division_of, values)
+
+
+@few
+@batches(texts)
+def test_other_numbers_masks_and_documents_are_read_alike(ask: Ask, shared_warehouse, dice, others) -> None:
+    values = [some_other_number(dice) for _ in range(BATCH)] + others
+    compare_other_numbers(ask, today_in_china(shared_warehouse), values)
+    full, changed = "660101198503040017", "660101198503040025"
+    masks = [identifiers.normalise(value) for value in values]
+    for number in (full, changed):
+        compare(ask, f"staging.mask_fits(v, '{number}')", lambda mask: identifiers.mask_fits(mask, number), masks)  # noqa: B023
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("seed", range(10))
+def test_a_million_numbers_are_read_alike(ask: Ask, shared_warehouse, seed: int) -> None:
+    dice, today = random.Random(seed), today_in_china(shared_warehouse)
+    values = [dice.choice([some_resident_number, some_code, some_other_number])(dice) for _ in range(100_000)]
+    text = "staging.identifier_text(v)"
+    compare(ask, f"staging.person_verdict({text})", lambda value: identifiers.resident_id_verdict(value, today), values)
+    compare(ask, f"staging.resident_id_18({text})", identifiers.to_resident_id_18, values)
+    compare_other_numbers(ask, today, values)
+
+
+def test_divisions_have_names_and_years(shared_warehouse) -> None:
+    found = "select name_zh, since_year, until_year from core.division where division_code = %s order by since_year"
+    assert shared_warehouse.rows(found, ["330103"]) == [("下城区", 1983, 2021)]
+    assert shared_warehouse.rows(found, ["330113"]) == [("临平区", 2021, None)]
+    assert shared_warehouse.rows(found, ["810000"]) == [("香港特别行政区", 1997, None)]
+
+
 @few
 @batches(texts)
 def test_what_is_shown_of_a_person_never_holds_a_whole_number(ask: Ask, dice, others) -> None:

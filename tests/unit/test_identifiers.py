@@ -12,14 +12,23 @@ from credit_warehouse.identifiers import (
     ORG_CODE_ALPHABET,
     RESIDENT_CHECKS,
     USCC_ALPHABET,
+    Document,
+    MaskKind,
     Verdict,
     birth_date_of,
+    division_of,
+    document_of,
+    mask_fits,
+    mask_kind,
     mask_resident_id,
     org_code_check,
     org_code_verdict,
+    registration_check,
+    registration_verdict,
     resident_id_check,
     resident_id_verdict,
     sex_of,
+    taxpayer_verdict,
     to_resident_id_18,
     uscc_check,
     uscc_verdict,
@@ -160,3 +169,119 @@ def test_any_text_gets_a_verdict(text: str) -> None:
     assert resident_id_verdict(text, ON) in Verdict
     assert uscc_verdict(text) in Verdict
     assert org_code_verdict(text) in Verdict
+
+
+# ---------- registration and taxpayer numbers, masks, documents
+
+
+def with_check(first17: str) -> str:
+    return first17 + resident_id_check(first17)
+
+
+def test_the_check_digit_of_a_registration_number_is_that_of_the_standard() -> None:
+    # Worked by hand for 11010800000001 (ISO 7064 MOD 11,10), an example that guides to GS 15-2006 print with a 6.
+    assert registration_check("11010800000001") == "6"
+    assert registration_verdict("110108000000016") is Verdict.VALID
+
+
+@given(st.from_regex(r"[0-9]{14}", fullmatch=True), st.integers(0, 14), st.integers(1, 9))
+def test_one_wrong_digit_of_a_registration_number_is_found(first14: str, place: int, change: int) -> None:
+    number = first14 + registration_check(first14)
+    assert registration_verdict(number) is Verdict.VALID
+    wrong = f"{number[:place]}{(int(number[place]) + change) % 10}{number[place + 1 :]}"
+    assert registration_verdict(wrong) is Verdict.CHECK_FAIL
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("1101081234567", Verdict.VALID),  # 13 digits: no check digit, kept by whoever was struck off early
+        ("110108-1234567", Verdict.VALID),
+        ("33021200019832", Verdict.STRUCT_FAIL),  # 14, as one feed has them
+        ("110108000000017", Verdict.CHECK_FAIL),
+        ("110108*********", Verdict.MASKED),
+        ("11010800000001A", Verdict.STRUCT_FAIL),
+        (" ", Verdict.EMPTY),
+        (None, Verdict.EMPTY),
+    ],
+)
+def test_registration_numbers(text: str | None, verdict: Verdict) -> None:
+    assert registration_verdict(text) is verdict
+
+
+PERSON_18, PERSON_15 = with_check("66010119850304001"), "660101850304001"
+CODE = "12345678" + org_code_check("12345678")
+WRONG_CODE = CODE[:8] + ("0" if CODE[8] != "0" else "1")
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("91660101" + CODE + uscc_check("91660101" + CODE), Verdict.VALID),
+        ("660101" + CODE, Verdict.VALID),
+        ("660101" + WRONG_CODE, Verdict.CHECK_FAIL),
+        (PERSON_15, Verdict.VALID),
+        (PERSON_18, Verdict.VALID),
+        (PERSON_15 + "01", Verdict.VALID),
+        (PERSON_18 + "01", Verdict.VALID),
+        (PERSON_18[:17] + ("0" if PERSON_18[17] != "0" else "1") + "01", Verdict.CHECK_FAIL),
+        (PERSON_18 + "0A", Verdict.STRUCT_FAIL),
+        ("6601011985****0017", Verdict.MASKED),
+        ("660101" + "*" * 9, Verdict.MASKED),
+        ("12345", Verdict.STRUCT_FAIL),
+        ("", Verdict.EMPTY),
+    ],
+)
+def test_taxpayer_numbers_are_read_as_their_length_allows(text: str, verdict: Verdict) -> None:
+    assert taxpayer_verdict(text, ON) is verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("6601011985****0017", MaskKind.COURT),
+        ("6601011985****001X", MaskKind.COURT),
+        ("660101************", MaskKind.DIVISION),
+        ("660************017", MaskKind.ENDS),
+        ("6601011919****212", MaskKind.OTHER),  # 17 characters, as in the press: nothing is filled in
+        ("6601*************7", MaskKind.OTHER),
+        (PERSON_18, None),
+        (None, None),
+    ],
+)
+def test_three_masks_are_told_apart(text: str | None, kind: MaskKind | None) -> None:
+    assert mask_kind(text) is kind
+
+
+@given(resident_ids())
+def test_a_mask_fits_its_number_and_no_other_visible_digit(number: str) -> None:
+    for mask in (f"{number[:10]}****{number[14:]}", number[:6] + "*" * 12, f"{number[:3]}{'*' * 12}{number[15:]}"):
+        assert mask_fits(mask, number)
+        assert not mask_fits(mask, str((int(number[0]) + 1) % 10) + number[1:])
+        assert not mask_fits(mask[1:], number)
+        assert not mask_fits(mask, None)
+
+
+@pytest.mark.parametrize(
+    ("number", "document", "division"),
+    [
+        (PERSON_18, Document.RESIDENT, "660101"),
+        (PERSON_15, Document.RESIDENT, "660101"),
+        (with_check("81000019850304001"), Document.RESIDENCE_PERMIT, "810000"),
+        (with_check("82000019850304001"), Document.RESIDENCE_PERMIT, "820000"),
+        (with_check("83000019850304001"), Document.RESIDENCE_PERMIT, "830000"),
+        (with_check("91112319850304001"), Document.PERMANENT_RESIDENCE, None),
+        ("91660101" + CODE + uscc_check("91660101" + CODE), None, "660101"),
+        ("6601011985****0017", None, None),
+    ],
+)
+def test_documents_and_where_they_were_issued(number: str, document: Document | None, division: str | None) -> None:
+    assert (document_of(number), division_of(number)) == (document, division)
+    if document:
+        assert resident_id_verdict(number, ON) is Verdict.VALID
+
+
+@pytest.mark.parametrize("prefix", ["11", "12", "31", "51", "54", "91", "92", "93", "A1", "N1", "N2", "N9", "Y1"])
+def test_every_prefix_of_a_unified_code_is_accepted(prefix: str) -> None:
+    first17 = f"{prefix}660101{CODE}"
+    assert uscc_verdict(first17 + uscc_check(first17)) is Verdict.VALID

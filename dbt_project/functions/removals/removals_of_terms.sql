@@ -11,3 +11,21 @@ where
     listing.valid_to <= day
     and listing.status in ('ACTIVE', 'SUPPRESSED')
     and exists (select from exports.feed_entry as entry where entry.item_id = listing.item_id)
+union all
+-- So do links that were undone: the listing is in the record of no one again.
+select
+    listing.item_id,
+    'NO_VALID_IDENTIFIER' as reason,
+    last.decided_at as effective_at,
+    null::bigint as batch_id,
+    null::bigint as row_no,
+    null::text as delete_reason
+from core.subject_link as last
+inner join marts.defaulter_listing as listing on last.item_id = listing.item_id
+where
+    last.action = 'UNLINK'
+    and not exists (
+        select from core.subject_link as later where later.item_id = last.item_id and later.link_id > last.link_id
+    )
+    and listing.identity_tier is distinct from 'T1'
+    and exists (select from exports.feed_entry as entry where entry.item_id = listing.item_id)

@@ -5,6 +5,8 @@
 
 select item_id from {{ ref('touched_item') }}
 union
+select item_id from {{ ref('changed_link') }}
+union
 -- Another item of the same person may have had, or lost, another name.
 select sibling.item_id
 from {{ ref('touched_item') }} as touched

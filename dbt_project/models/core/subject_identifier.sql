@@ -1,4 +1,8 @@
-{{ config(incremental_strategy='append', indexes=[{'columns': ['subject_id', 'identifier_shown'], 'unique': true}]) }}
+{# Division and year of birth stand first in what is shown of a person: namesakes of a place and age are one range. #}
+{{ config(
+    incremental_strategy='append',
+    indexes=[{'columns': ['subject_id', 'identifier_shown'], 'unique': true}, {'columns': ['identifier_shown']}]
+) }}
 
 with mentioned as (
     select

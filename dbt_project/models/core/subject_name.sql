@@ -4,7 +4,11 @@
 {{ config(
     incremental_strategy='delete+insert',
     unique_key='subject_id',
-    indexes=[{'columns': ['subject_id', 'name_key'], 'unique': true}, {'columns': ['first_build_id']}]
+    indexes=[
+        {'columns': ['subject_id', 'name_key'], 'unique': true},
+        {'columns': ['first_build_id']},
+        {'columns': ['name_key']}
+    ]
 ) }}
 
 with said as (

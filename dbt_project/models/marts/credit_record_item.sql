@@ -5,4 +5,4 @@
     unique_key='item_id',
     indexes=[{'columns': ['item_id'], 'unique': true}, {'columns': ['subject_id']}]
 ) }}
-{{ record_items(changed_only=is_incremental()) }}
+{{ record_items(day=build_day(), changed_only=is_incremental()) }}

@@ -44,7 +44,7 @@ def original_line(row: dict[str, Any], item_id: str) -> str | None:
         connection.execute(
             queries.LOG_ACCESS,
             {
-                "os_user": _os_user(),
+                "os_user": os_user(),
                 "action": ACTION,
                 "batch": row["batch_id"],
                 "row_no": row["row_no"],
@@ -63,7 +63,7 @@ def _shown(source: Source, name: str, value: str) -> str:
     return scrubbed(value) if is_plain_key else masked(value)
 
 
-def _os_user() -> str:
+def os_user() -> str:
     """Who the kernel says it is; environment variables can say anything."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
