@@ -64,7 +64,8 @@ def org_code(number: int) -> str:
 
 def name(number: int) -> str:
     """A name that no other number has."""
-    return f"试{chr(0x4E00 + number)}样"
+    more, less = divmod(number, 20_000)
+    return f"试{chr(0x4E00 + less)}{chr(0x4E00 + more) if more else ''}样"
 
 
 def listing(listing_id: str, number: int, at: str = "2026-03-01T09:00:00+08:00", **changes: Any) -> Row:

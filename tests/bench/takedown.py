@@ -44,7 +44,6 @@ def listings(count: int) -> Iterator[dict[str, Any]]:
             f"8{number:08d}",
             number % 100_000,
             f"{today - timedelta(days=2)}T09:00:00+08:00",
-            iname=f"试{chr(0x4E00 + number % 10_000)}{chr(0x4E00 + number // 10_000)}",
             publishDate=str(today - timedelta(days=30)),
             decisionDate=str(today - timedelta(days=31)),
             regDate=str(today - timedelta(days=90)),
