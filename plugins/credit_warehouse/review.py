@@ -115,7 +115,7 @@ def undo(item: str, reviewer: str, reason: str) -> int:
             raise NotPossible("该条目现无关联 the item has no link")
         last = cursor.execute(LAST_DAY).fetchone()
     if last and last["day"]:
-        removals.screen(last["day"])
+        removals.run(last["day"])
     return int(written["link_id"])
 
 

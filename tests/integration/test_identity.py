@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from credit_warehouse.cli import app
 from credit_warehouse.explain import explain_link
-from credit_warehouse.export import export_build, removals
+from credit_warehouse.export import export_build
 from credit_warehouse.identifiers import registration_check
 from providers import (
     Row,
@@ -546,5 +546,4 @@ def test_an_undone_link_leaves_every_feed_without_a_build(warehouse) -> None:
     seen = Seen(warehouse)
     assert "exposure" in seen.held("LINKED")
     assert decided("undo", seen.item("LINKED"))[0] == 0
-    removals.run(MONDAY)
     assert seen.held("LINKED") == set()
