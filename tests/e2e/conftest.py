@@ -68,12 +68,12 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pair(keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """See Pair. Where the system permits, both run in one network namespace that has nothing but loopback."""
     folder = tmp_path_factory.mktemp("pair")
-    first, second = homes = (home_with(keys, folder / "one"), home_with(keys, folder / "two"))
+    homes = (home_with(keys, folder / "one"), home_with(keys, folder / "two"))
     prefix = next(filter(_permitted, NAMESPACES), None)
-    environment = first.environment()
+    environment = homes[0].environment()
     del environment["WAREHOUSE_HOME"]
     mode = "closed" if prefix else "open"
-    command = [*(prefix or []), sys.executable, str(HERE / "side_by_side.py"), mode, str(first.path), str(second.path)]
+    command = [*(prefix or []), sys.executable, str(HERE / "side_by_side.py"), mode]
     try:
         subprocess.run(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, check=True)
         left = {" ".join(process.cmdline()) for home in homes for process in home.processes()}

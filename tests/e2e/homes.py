@@ -24,7 +24,7 @@ from credit_warehouse.stack.ending import runs, survivors
 BIN = Path(sys.executable).parent
 CLI = str(BIN / "credit-warehouse")
 # What says when, or in which of several attempts, the machine worked; never what it found.
-BOOKKEEPING = ("sequence", "batch_id", "build_id")
+BOOKKEEPING = ("sequence", "batch_id", "content_batch_id", "build_id")
 OWNERS = {"warehouse": ("warehouse", "postgres_password"), "airflow": ("airflow", "airflow_db_password")}
 
 Row = tuple[Any, ...]

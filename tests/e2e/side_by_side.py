@@ -16,13 +16,16 @@ from e2e.stacks import FEW
 from e2e.test_kills import BUILDING, kill_and_repeat
 
 
-def main(mode: str, one: str, two: str) -> None:
-    """Leave the exit status and the output of each home beside it, and in ``links`` what network there was."""
+def main(mode: str) -> None:
+    """Leave the exit status and the output of each home beside it, and in ``links`` what network there was.
+
+    The homes are ``one`` and ``two`` of the current folder: a command line that named them would be killed with them.
+    """
     if mode == "closed":
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         links = subprocess.run(["ip", "-o", "link", "show", "up"], check=True, capture_output=True)
         Path("links").write_bytes(links.stdout)
-    undisturbed, killed = Home(Path(one)), Home(Path(two))
+    undisturbed, killed = (Home(Path.cwd() / name) for name in ("one", "two"))
     simulation = undisturbed.begin(*FEW)
     repeated = kill_and_repeat(killed, FEW, BUILDING)
     killed.path.with_name("two.out").write_text(repeated.stdout)

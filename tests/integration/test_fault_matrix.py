@@ -42,7 +42,7 @@ from faults import TOKEN, Bank, Service
 DAYS = (date(2026, 3, 2), date(2026, 3, 3))
 COURT, BANK = "court_defaulters", "bank_credit_events"
 # When, or in which of several attempts, the machine worked; never what it found.
-BOOKKEEPING = ("sequence", "batch_id", "build_id", "removal_id")
+BOOKKEEPING = ("sequence", "batch_id", "content_batch_id", "build_id", "removal_id")
 QUERIES = "dbt.adapters.sql.connections:SQLConnectionManager.add_query"
 
 Checksums = dict[str, str]
