@@ -139,6 +139,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
 # Many builds and none that dbt's data tests are about: a third of a build is spent on them, and they run with every
 # build of the other modules, of the end-to-end tests and of course of the warehouse itself.
 LEAN = {
+    "test_archive.py",
     "test_feeds.py",
     "test_identity.py",
     "test_law_cases.py",
@@ -151,6 +152,7 @@ LEAN = {
     "test_receipts.py",
     "test_rejections.py",
     "test_removals.py",
+    "test_replay.py",
 }
 
 
