@@ -24,11 +24,16 @@ cross join lateral (
 ) as found
 {% endmacro %}
 
+{# The id of a directive: the same matter has the same one in every build. #}
+{% macro directive_id(item_id, measure_code, department_code) -%}
+    md5({{ item_id }} || {{ measure_code }} || {{ department_code }})
+{%- endmacro %}
+
 {# Which department shall restrict, review or merely consider what, for whom, until when. Only the listed subject
    itself: officers of a listed company are not listed persons. Only measures that measure_decision lets pass. #}
 {% macro punishment_directives(listings, decisions, measures, day, changed_only=false) %}
 select
-    md5(listing.item_id || measure.measure_code || department.department_code) as directive_id,
+    {{ directive_id('listing.item_id', 'measure.measure_code', 'department.department_code') }} as directive_id,
     listing.item_id,
     listing.subject_id,
     listing.subject_kind,

@@ -37,7 +37,9 @@ select
     candidate.item_id, candidate.subject_id, %(action)s, candidate.tier, candidate.rule_code, policy.rule_version,
     candidate.evidence, candidate.basis, 'reviewer', %(reviewer)s, %(reason)s
 from core.link_candidate as candidate
-inner join core.identity_tier as policy on candidate.rule_code = policy.rule_code
+inner join core.identity_tier as policy
+    on candidate.rule_code = policy.rule_code
+    and policy.valid_from <= %(day)s and (policy.valid_to is null or %(day)s < policy.valid_to)
 where candidate.item_id = %(item)s and candidate.subject_id = %(subject)s
 returning link_id
 """
@@ -85,13 +87,17 @@ def accept(item: str, subject: str | None, reviewer: str, reason: str) -> int:
     with connect() as connection, connection.cursor(row_factory=dict_row) as cursor:
         candidate = _candidate(cursor, item, subject, "review accept")
         given = {"item": item, "subject": candidate["subject_id"], "reviewer": reviewer, "reason": reason}
+        last = cursor.execute(LAST_DAY).fetchone()
+        assert last
         try:
             held = cursor.execute(UNDO, given).fetchone() if candidate["is_linked_by_rule"] else None
             assert held is not None or not candidate["is_linked_by_rule"]
-            written = cursor.execute(WRITE, {**given, "action": "LINK"}).fetchone()
+            written = cursor.execute(WRITE, {**given, "action": "LINK", "day": last["day"]}).fetchone()
         except psycopg.IntegrityError as error:
             raise NotPossible(f"台账拒绝 the ledger refuses: {error.diag.message_primary}") from None
-    return int(written["link_id"]) if written else 0
+        if written is None:
+            raise NotPossible("该规则现已失效 the rule of this candidate is not in force")
+    return int(written["link_id"])
 
 
 def reject(item: str, subject: str | None, reviewer: str, reason: str) -> int:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from credit_warehouse import identifiers
+from credit_warehouse import feed_check, identifiers
 from credit_warehouse.db import warehouse_dsn
 from credit_warehouse.identifiers import ORG_CODE_ALPHABET, USCC_ALPHABET, Verdict
 from credit_warehouse.secrets import token_key
@@ -394,14 +394,14 @@ def test_a_new_and_an_old_number_are_never_equated(ask: Ask) -> None:
 
 @pytest.mark.parametrize("dot", "·•‧・･∙⋅●．.")
 def test_every_dot_between_parts_of_a_name_is_the_same_dot(ask: Ask, dot: str) -> None:
-    assert ask("staging.name_key(v)", [f"阿依{dot}买买提"]) == ["阿依·买买提"]
+    name = f"阿依{dot}买买提"
+    assert [*ask("staging.name_key(v)", [name]), feed_check.name_key(name)] == ["阿依·买买提"] * 2
 
 
 def test_names_are_compared_without_spaces_and_with_one_kind_of_bracket(ask: Ask) -> None:
-    found = ask(
-        "staging.name_key(v)", ["示例（普通合伙）", "示例(普通合伙)", " 示例 〔普通合伙〕", "示例\u3000【普通合伙】"]
-    )
-    assert found == ["示例(普通合伙)"] * 4
+    names = ["示例（普通合伙）", "示例(普通合伙)", " 示例 〔普通合伙〕", "示例\u3000【普通合伙】"]
+    assert ask("staging.name_key(v)", names) == ["示例(普通合伙)"] * 4
+    assert [feed_check.name_key(name) for name in names] == ["示例(普通合伙)"] * 4
 
 
 def test_look_alikes_stay_different_names(ask: Ask) -> None:

@@ -523,6 +523,29 @@ def test_a_rule_counts_from_its_first_day_and_without_any_delivery(quiet: Seen) 
     assert quiet.reasons("RULE") == ("LINK_NOT_SHOWN", "LINK_NOT_DIRECTED")
 
 
+def test_a_rule_that_has_ended_and_begun_again_is_one_rule(quiet: Seen) -> None:
+    """Its older row says nothing of today: neither to the reviewer's link, nor twice to whoever asks, nor to a gate."""
+    columns = [column for (column,) in quiet.warehouse.rows(
+        "select column_name from information_schema.columns where table_schema = 'core'"
+        " and table_name = 'identity_tier' and column_name not in ('valid_from', 'valid_to', 'may_reach_exposure')"
+    )]  # fmt: skip
+    quiet.warehouse.execute(
+        f"insert into core.identity_tier ({', '.join(columns)}, may_reach_exposure, valid_from, valid_to)"
+        f" select {', '.join(columns)}, true, '2020-01-01', valid_from from core.identity_tier"
+        " where tier in ('T2', 'T3')"
+    )
+    assert decided("accept", quiet.item("RULE"))[0] == 0
+    assert len(explain_link(quiet.item("RULE"))["ledger"]) == 3, "the rule's link, its end, the reviewer's link"
+    build = quiet.warehouse.build(TUESDAY)
+    assert quiet.reasons("RULE") == ("LINK_NOT_SHOWN", "LINK_NOT_DIRECTED")
+    quiet.warehouse.execute(
+        "insert into exports.exposure_publication select (jsonb_populate_record(shown, jsonb_build_object("
+        "'item_id', %s::text, 'listing_id', 'RULE'))).* from exports.exposure_publication as shown limit 1",
+        [quiet.item("RULE")],
+    )
+    assert [check.rule for check in export_build(build)["exposure_publication"]] == ["EXPOSURE_IN_FORCE"]
+
+
 def test_the_link_is_explained_field_by_field_and_why_nobody_else(quiet: Seen) -> None:
     found = explain_link(quiet.item("PART"))
     assert {row["subject_id"] for row in found["others"]} == {quiet.person(1003), quiet.person(2003)}

@@ -81,7 +81,7 @@ candidates as (
         feedback.unit_code,
         feedback.feedback_number,
         'punishment-' || duty.department_code as feed,
-        md5(listing.item_id || feedback.measure_code || duty.department_code) as directive_id,
+        {{ directive_id('listing.item_id', 'feedback.measure_code', 'duty.department_code') }} as directive_id,
         false as is_named
     from feedback
     inner join {{ ref('defaulter_listing') }} as listing on feedback.subject_id = listing.subject_id

@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 
 from credit_warehouse.db import connect
 from credit_warehouse.explain.chain import UnknownId
+from credit_warehouse.explain.wording import moment
 
 Row = dict[str, Any]
 
@@ -18,7 +19,10 @@ select
     known.rule_zh, known.rule_en, known.legal_basis, link.evidence, link.decided_by, link.reviewer, link.reason,
     link.decided_at
 from core.subject_link as link
-left join core.identity_tier as known on link.rule_code = known.rule_code
+left join core.identity_tier as known
+    on link.rule_code = known.rule_code
+    and known.valid_from <= link.decided_at::date
+    and (known.valid_to is null or link.decided_at::date < known.valid_to)
 where link.item_id = %(item)s
 order by link.link_id
 """
@@ -38,7 +42,11 @@ select
     compared.subject_id, compared.rule_code, known.rule_zh, known.rule_en, compared.evidence, refused.reviewer,
     refused.reason as refused_because
 from core.identity_comparison as compared
-left join core.identity_tier as known on compared.rule_code = known.rule_code
+left join lateral (
+    select rule.rule_zh, rule.rule_en from core.identity_tier as rule
+    where rule.rule_code = compared.rule_code
+    order by rule.valid_from desc limit 1
+) as known on true
 left join lateral (
     select rejection.reviewer, rejection.reason from core.link_rejection as rejection
     where rejection.item_id = compared.item_id and rejection.subject_id = compared.subject_id
@@ -98,7 +106,7 @@ def _lines(found: Row) -> Iterator[str]:
         who = f"审核员 reviewer {row['reviewer']}：{row['reason']}" if row["reviewer"] else "规则 rule"
         yield (
             f"  {row['link_id']} {ACTIONS[row['action']]} {row['subject_id']}，{row['tier']}，"
-            f"{row['decided_at']:%Y-%m-%d %H:%M:%S}，{who}"
+            f"{moment(row['decided_at'])}，{who}"
         )
         yield f"    {row['rule_code']}（版本 version {row['rule_version']}）：{row['rule_zh']} {row['rule_en']}"
         yield f"    {row['legal_basis']}"

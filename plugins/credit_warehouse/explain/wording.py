@@ -55,16 +55,16 @@ def _place(row: Row) -> str:
 
 
 def _file(row: Row) -> Iterator[str]:
-    yield f"    sha256 {row['sha256']}，业务日期 {row['business_date']}，收到 received {_at(row['received_at'])}"
+    yield f"    sha256 {row['sha256']}，业务日期 {row['business_date']}，收到 received {moment(row['received_at'])}"
     if row["original_removed_at"]:
-        yield f"    原件保存期满已删除 original removed in due time {_at(row['original_removed_at'])}"
+        yield f"    原件保存期满已删除 original removed in due time {moment(row['original_removed_at'])}"
     if "original" in row:
         yield f"    原文 original：{row['original']}"
 
 
 def _messages(messages: list[Row]) -> Iterator[str]:
     for row in messages:
-        yield f"  {ACTIONS.get(row['action'], '—')}，{_place(row)}，生效 effective {_at(row['effective_at'])}"
+        yield f"  {ACTIONS.get(row['action'], '—')}，{_place(row)}，生效 effective {moment(row['effective_at'])}"
         yield from _file(row)
         line = row["line"]
         if isinstance(line, dict):
@@ -85,7 +85,7 @@ def _versions(versions: list[Row]) -> Iterator[str]:
     for row in versions:
         yield (
             f"  {row['status']}，自 {row['valid_from']} 至 {row['valid_to'] or '—'}，"
-            f"所知 known {_at(row['recorded_from'])} – {_at(row['recorded_to'])}"
+            f"所知 known {moment(row['recorded_from'])} – {moment(row['recorded_to'])}"
         )
         yield (
             f"    {row['item_title'] or '—'}，{row['authority']}，{row['legal_basis']}，"
@@ -172,7 +172,7 @@ def _deliveries(deliveries: list[Row]) -> Iterator[str]:
     for (feed, sequence, op, reason, file, exported_at, build_id), entries in counted.items():
         because = f"（{reason}）" if reason else ""
         yield (
-            f"  {feed} 第 {sequence} 号：{OPS[op]}{because} × {entries}，{_at(exported_at)}，"
+            f"  {feed} 第 {sequence} 号：{OPS[op]}{because} × {entries}，{moment(exported_at)}，"
             f"构建 build {build_id}，{FILES[file]}"
         )
 
@@ -182,18 +182,19 @@ def _removals(removals: list[Row]) -> Iterator[str]:
         late = "，逾期 late" if row["is_late"] else ""
         due = f"，期限 due {row['due_on']}（{row['clock_id']}，{row['legal_basis']}）" if row["due_on"] else ""
         yield (
-            f"  {row['reason']} {row['cause'] or ''}：收到 received {_at(row['received_at'])}"
+            f"  {row['reason']} {row['cause'] or ''}：收到 received {moment(row['received_at'])}"
             f"（批次 batch {row['batch_id'] or '—'}:{row['row_no'] or '—'}），{STATES[row['state']]}，"
-            f"曝光撤下 gone from exposure {_at(row['gone_from_exposure_at'])}，"
-            f"部门撤下 gone from departments {_at(row['gone_from_departments_at'])}{due}{late}"
+            f"曝光撤下 gone from exposure {moment(row['gone_from_exposure_at'])}，"
+            f"部门撤下 gone from departments {moment(row['gone_from_departments_at'])}{due}{late}"
         )
 
 
 def _objections(objections: list[Row]) -> Iterator[str]:
     for row in objections:
         yield (
-            f"  {row['objection_id']} {row['objection_kind']}：{row['status']}，提出 filed {_at(row['filed_at'])}，"
-            f"处理 handled {_at(row['handled_at'])}，所知 known {_at(row['recorded_from'])} – {_at(row['recorded_to'])}"
+            f"  {row['objection_id']} {row['objection_kind']}：{row['status']}，提出 filed {moment(row['filed_at'])}，"
+            f"处理 handled {moment(row['handled_at'])}，"
+            f"所知 known {moment(row['recorded_from'])} – {moment(row['recorded_to'])}"
         )
         yield f"    {_place(row)}"
         yield from _file(row)
@@ -208,5 +209,6 @@ def _repairs(repairs: list[Row]) -> Iterator[str]:
         yield from _file(row)
 
 
-def _at(moment: Any) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "—"
+def moment(value: Any) -> str:
+    """A point in time as it is printed; a dash for none."""
+    return f"{value:%Y-%m-%d %H:%M:%S}" if value else "—"

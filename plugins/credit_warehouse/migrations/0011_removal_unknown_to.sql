@@ -1,4 +1,5 @@
--- What the lane knows and a build did not: its messages came later, or its day had not come. Without a build: all.
+-- What the lane knows and a build did not: its messages came later, its day had not come, or the link that it rested on
+-- was undone, which is no message and has no batch, after the build began. Without a build: all.
 create function exports.removal_unknown_to(wanted bigint) returns setof exports.removal
 language sql stable
 as $$
@@ -7,6 +8,8 @@ as $$
     left join audit.batch on batch.batch_id = removal.batch_id
     left join audit.build on build.build_id = wanted
     where case
+        when removal.batch_id is null and removal.reason = 'NO_VALID_IDENTIFIER'
+            then coalesce(removal.effective_at > build.started_at, true)
         when removal.batch_id is null then coalesce(removal.effective_at::date > build.business_date, true)
         else coalesce(batch.build_id > wanted, true)
     end

@@ -143,19 +143,3 @@ as $$
         )
 $$;
 comment on function core.standing_link is '条目现归入谁的档案 | whose record an item is in by a link';
-
--- A link that was undone is no message and has no batch: a build knows it when it began after the decision.
-create or replace function exports.removal_unknown_to(wanted bigint) returns setof exports.removal
-language sql stable
-as $$
-    select removal.*
-    from exports.removal
-    left join audit.batch on batch.batch_id = removal.batch_id
-    left join audit.build on build.build_id = wanted
-    where case
-        when removal.batch_id is null and removal.reason = 'NO_VALID_IDENTIFIER'
-            then coalesce(removal.effective_at > build.started_at, true)
-        when removal.batch_id is null then coalesce(removal.effective_at::date > build.business_date, true)
-        else coalesce(batch.build_id > wanted, true)
-    end
-$$;
