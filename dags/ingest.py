@@ -36,5 +36,5 @@ for source in load_sources():
             retries=2,
             retry_delay=10,
         )
-        tell = task(orchestration.tell_outcome, task_id="tell_outcome", trigger_rule="all_done")
+        tell = task(orchestration.tell_outcome, task_id="tell_outcome")
         take_in(source.name) >> tell(source.name)

@@ -23,6 +23,7 @@ from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowNotFoundException,
     AirflowSkipException,
+    DownstreamTasksSkipped,
 )
 
 from credit_warehouse import alerts, freshness, receipts
@@ -40,6 +41,11 @@ from credit_warehouse.transports.delivery import Endpoint, service_endpoint
 from credit_warehouse.watch import NewsTrigger
 
 MARTS = Asset("marts")
+INGEST = "ingest__"
+
+
+class DeliveryRefused(AirflowFailException):  # type: ignore[misc]  # mypy skips Airflow: its classes are Any
+    """Something of a source was refused; the run says so by failing. The refusal is the news, not the failure."""
 
 
 def raw_asset(source: str) -> Asset:
@@ -92,33 +98,44 @@ def take_in(source_id: str) -> None:
     batches = receive(
         source, day, run_id, landing=Path(landing) if landing else None, endpoint=None if landing else _endpoint(source)
     )
-    refused = [
-        _noted(load_batch(source, batch_id) or check_batch(source, batch_id), source_id, run_id, batch_id)
+    accepted = [
+        batch_id
         for batch_id in batches
+        if not _noted(load_batch(source, batch_id) or check_batch(source, batch_id), source_id, run_id, batch_id)
     ]
-    if all(refused):  # also when there was no batch
+    if not accepted:
+        tell_outcome(source_id)
         raise AirflowSkipException("nothing new was accepted")
     context["outlet_events"][raw_asset(source_id)].extra = {"business_date": day.isoformat()}
+    if not _refusals(source_id, run_id):
+        # Starting a process that has nothing to tell takes longer than most loads.
+        raise DownstreamTasksSkipped(tasks=["tell_outcome"])
 
 
 def tell_outcome(source_id: str) -> None:
-    """Fail the run of a source of which something was refused, naming file and rule."""
-    context = get_current_context()
+    """Fail if something of a source was refused, naming file and rule.
+
+    A task of its own where something was accepted, too: only a task that succeeds sends its event.
+    """
+    refused = _refusals(source_id, get_current_context()["run_id"])
+    if refused:
+        raise DeliveryRefused("; ".join(f"{source_id} [{rule}] {zh} | {en}" for rule, zh, en in refused))
+
+
+def _refusals(source_id: str, run_id: str) -> list[tuple[str, str, str]]:
     with connect() as connection:
-        refused = connection.execute(
+        return connection.execute(
             "select coalesce(rule, outcome), detail_zh, detail_en from audit.ingest_outcome"
             " where run_id = %s and source = %s and outcome in ('refused', 'failed')",
-            [context["run_id"], source_id],
+            [run_id, source_id],
         ).fetchall()
-    if refused:
-        raise AirflowFailException("; ".join(f"{source_id} [{rule}] {zh} | {en}" for rule, zh, en in refused))
 
 
 def ingests_settled() -> bool:
     """Whether no ingest is under way, so that one build takes all of the day's arrivals."""
     instance: Any = get_current_context()["ti"]
     return not any(
-        instance.get_dr_count(f"ingest__{source.name}", states=["running", "queued"]) for source in load_sources()
+        instance.get_dr_count(f"{INGEST}{source.name}", states=["running", "queued"]) for source in load_sources()
     )
 
 
@@ -169,14 +186,17 @@ def alert_failure(context: Any) -> None:
     """Callback of every task that failed for good."""
     instance = context["task_instance"]
     dag_id, task_id, run_id = str(instance.dag_id), str(instance.task_id), str(instance.run_id)
-    if task_id == "tell_outcome":
-        # The refusal is the news; that the task says so by failing is not.
+    error = context.get("exception")
+    if dag_id.startswith(INGEST):
+        source = dag_id.removeprefix(INGEST)
         try:
-            alerts.send(alerts.refused(dag_id.removeprefix("ingest__"), run_id))
-            return
+            # A task that broke off may have refused something before.
+            if isinstance(error, DeliveryRefused) or _refusals(source, run_id):
+                alerts.send(alerts.refused(source, run_id))
+            if isinstance(error, DeliveryRefused):
+                return
         except Exception:  # without the database, the failure itself is told
             pass
-    error = context.get("exception")
     alerts.send(
         alerts.failed(
             dag_id, task_id, run_id, int(instance.try_number), error if isinstance(error, BaseException) else None

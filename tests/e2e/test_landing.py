@@ -28,7 +28,7 @@ def missing(output: str) -> set[str]:
 
 def failures(output: str) -> dict[str, str]:
     """source -> what was said about its failure."""
-    return dict(re.findall(r"failed: ingest__(\w+)\.tell_outcome: (.+)", output))
+    return dict(re.findall(r"failed: ingest__(\w+)\.\w+: (.+)", output))
 
 
 def listed(line: Line) -> set[str]:
