@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -164,20 +165,35 @@ def _lean(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+in_use: set[str] = set()
+
+
+def free_name() -> str:
+    """A database name of this worker's server that no open warehouse has.
+
+    dbt's parsed project holds for one database name, and a parse takes longer than most tests: names are used again.
+    """
+    name = next(name for number in count() if (name := f"test_{number}") not in in_use)
+    in_use.add(name)
+    return name
+
+
 @contextmanager
 def new_warehouse(
     server: tuple[str, Path], folder: Path, *, like: Warehouse | None = None, unbuilt: bool = False
 ) -> Iterator[Warehouse]:
     """A prepared warehouse in ``folder``, empty or with all that another has; the settings point at it while open."""
     template, prepared_home = server
-    name = f"test_{uuid4().hex[:10]}"
+    name = free_name()
     home = folder / "home"
     if like:
-        shutil.copytree(like.home, home)
+        shutil.copytree(like.home, home, ignore=shutil.ignore_patterns("dbt"))
     else:
-        # Same keys (the seeds were loaded with them) and dbt's parsed project: a parse takes longer than most tests.
-        for part in ("secrets", "dbt"):
-            shutil.copytree(prepared_home / part, home / part)
+        # Same keys: the seeds were loaded with them.
+        shutil.copytree(prepared_home / "secrets", home / "secrets")
+    parsed = prepared_home.parent / name
+    parsed.mkdir(exist_ok=True)
+    (home / "dbt").symlink_to(parsed)
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("WAREHOUSE_DSN", raising=False)
         environment.setenv("WAREHOUSE_HOME", str(prepared_home))
@@ -196,6 +212,7 @@ def new_warehouse(
     settings.cache_clear()
     with psycopg.connect(administration, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)".encode())
+    in_use.discard(name)
 
 
 @pytest.fixture
