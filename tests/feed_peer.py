@@ -191,3 +191,11 @@ class Verifier:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, content)
         except InvalidSignature:
             raise AssertionError("the signature is wrong") from None
+
+
+class Consumer(Verifier):
+    """The verifier that knows the document and nothing of the warehouse, given the key of the first delivery."""
+
+    def __init__(self, folder: Path) -> None:
+        first = json.loads((folder / "00000001" / "manifest.json").read_bytes())
+        super().__init__(folder, public_of(folder.parent / "keys" / f"{first['key_id']}.pub"))

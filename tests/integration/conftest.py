@@ -141,6 +141,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
 # build of the other modules, of the end-to-end tests and of course of the warehouse itself.
 LEAN = {
     "test_archive.py",
+    "test_feed_steps.py",
     "test_feeds.py",
     "test_identity.py",
     "test_law_cases.py",

@@ -71,8 +71,22 @@ BROKEN = {
 """Every rule of the page, and what breaks it."""
 
 
+@pytest.fixture(scope="module")
+def prepared(other_warehouse, tmp_path_factory: pytest.TempPathFactory):
+    """A warehouse whose project has the two files of the page."""
+    folder = tmp_path_factory.mktemp("sixteenth")
+    with other_warehouse(folder) as warehouse, pytest.MonkeyPatch.context() as patch:
+        add_the_source(folder, patch)
+        yield warehouse
+
+
 @pytest.fixture
-def project_with_the_source(warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def with_the_source(prepared, other_warehouse, tmp_path: Path):
+    with other_warehouse(tmp_path, like=prepared) as copy:
+        yield copy
+
+
+def add_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = tmp_path / "dbt_project"
     shutil.copytree(PROJECT_ROOT / "dbt_project", project)
     files = FILE_BLOCK.findall(PAGE.read_text(encoding="utf-8"))
@@ -90,10 +104,9 @@ def project_with_the_source(warehouse, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("WAREHOUSE_SOURCES", str(project / "models" / "staging"))
     settings.cache_clear()
     prepare()
-    return project
 
 
-def test_a_source_is_added_by_the_two_files_of_the_page(warehouse, project_with_the_source: Path) -> None:
+def test_a_source_is_added_by_the_two_files_of_the_page(with_the_source) -> None:
     current = (
         "select subject_name, item_title, amount_yuan::int, valid_to::text, status from core.credit_item"
         f" where source = '{SOURCE}' and recorded_to = 'infinity' order by subject_name"
@@ -103,14 +116,14 @@ def test_a_source_is_added_by_the_two_files_of_the_page(warehouse, project_with_
     # Enough good rows beside the broken ones: a column that is mostly empty refuses the file.
     good = [decision(number) for number in range(1, 31)]
     bad = [decision(100 + number, **change) for number, change in enumerate(BROKEN.values())]
-    warehouse.drop(SOURCE, "a1.csv", delivery(*good, *bad))
-    assert warehouse.ingest(date(2026, 3, 2), [SOURCE]) == {SOURCE: [None]}
-    warehouse.build(date(2026, 3, 2))
-    assert {row[1:] for row in warehouse.rows(current)} == {standing}
-    found = warehouse.rows("select rule || ':' || field from audit.rejected_row order by row_no")
+    with_the_source.drop(SOURCE, "a1.csv", delivery(*good, *bad))
+    assert with_the_source.ingest(date(2026, 3, 2), [SOURCE]) == {SOURCE: [None]}
+    with_the_source.build(date(2026, 3, 2))
+    assert {row[1:] for row in with_the_source.rows(current)} == {standing}
+    found = with_the_source.rows("select rule || ':' || field from audit.rejected_row order by row_no")
     assert [rule for (rule,) in found] == list(BROKEN)
     negative = "select count(*) from marts.credit_record where negative_item_count = 1"
-    assert warehouse.rows(negative) == [(30,)]
+    assert with_the_source.rows(negative) == [(30,)]
 
     # The next day one decision comes again with another fine and an end of its publication; a person is new.
     person = {
@@ -120,7 +133,7 @@ def test_a_source_is_added_by_the_two_files_of_the_page(warehouse, project_with_
         "CF_XDR_ZJLX": "身份证",
         "CF_XDR_ZJHM": PERSON,
     }
-    warehouse.drop(
+    with_the_source.drop(
         SOURCE,
         "a2.csv",
         delivery(
@@ -128,13 +141,13 @@ def test_a_source_is_added_by_the_two_files_of_the_page(warehouse, project_with_
             decision(31, **person),
         ),
     )
-    assert warehouse.ingest(date(2026, 3, 3), [SOURCE]) == {SOURCE: [None]}
-    warehouse.build(date(2026, 3, 3))
-    found = {name: values for name, *values in warehouse.rows(current)}
+    assert with_the_source.ingest(date(2026, 3, 3), [SOURCE]) == {SOURCE: [None]}
+    with_the_source.build(date(2026, 3, 3))
+    found = {name: values for name, *values in with_the_source.rows(current)}
     assert found.pop("示例1有限公司") == ["罚款", 17500, "2026-05-20", "ACTIVE"]
     assert set(map(tuple, found.values())) == {standing}
     assert len(found) == 30
-    assert warehouse.rows(
+    assert with_the_source.rows(
         "select subject_kind, identifier_shown from marts.credit_record where subject_name = '示例人'"
     ) == [("person", f"6601011990****{PERSON[14:]}")]
 
@@ -152,19 +165,19 @@ def old_decision(number: int, **changes: str) -> dict[str, str]:
     }
 
 
-def test_the_older_layout_is_read_until_its_last_day(warehouse, project_with_the_source: Path) -> None:
+def test_the_older_layout_is_read_until_its_last_day(with_the_source) -> None:
     person = {"CF_XDR_MC": "示例人", "CF_XDR_SHXYM": "", "CF_XDR_SFZ": PERSON}
     either = {"CF_XDR_SFZ": PERSON}
     old = delivery(old_decision(1), old_decision(2, **person), old_decision(3, **either), layout=LAYOUT_OF_2016)
-    warehouse.drop(SOURCE, "b1.xml", old)
-    warehouse.drop(SOURCE, "b2.xml", delivery(decision(4)))
-    assert warehouse.ingest(date(2026, 6, 30), [SOURCE]) == {SOURCE: [None, None]}
-    assert warehouse.rows("select layout, extra_columns from audit.batch order by batch_id") == [
+    with_the_source.drop(SOURCE, "b1.xml", old)
+    with_the_source.drop(SOURCE, "b2.xml", delivery(decision(4)))
+    assert with_the_source.ingest(date(2026, 6, 30), [SOURCE]) == {SOURCE: [None, None]}
+    assert with_the_source.rows("select layout, extra_columns from audit.batch order by batch_id") == [
         ("2016", []),
         ("2019", []),
     ]
-    warehouse.build(date(2026, 6, 30))
-    assert warehouse.rows(
+    with_the_source.build(date(2026, 6, 30))
+    assert with_the_source.rows(
         f"select subject_name, subject_kind, item_title, authority from staging.stg_{SOURCE}"
         " where reject_rule is null order by 1"
     ) == [
@@ -172,10 +185,10 @@ def test_the_older_layout_is_read_until_its_last_day(warehouse, project_with_the
         ("示例4有限公司", "organisation", "罚款", "示例区市场监督管理局"),
         ("示例人", "person", "罚款", "示例区市场监督管理局"),
     ]
-    assert warehouse.rows("select row_no, rule from audit.rejected_row") == [(5, "PARTY_TYPE_UNKNOWN")]
+    assert with_the_source.rows("select row_no, rule from audit.rejected_row") == [(5, "PARTY_TYPE_UNKNOWN")]
 
-    warehouse.landing = warehouse.landing.with_name("july")
-    warehouse.drop(SOURCE, "b3.xml", delivery(old_decision(5), layout=LAYOUT_OF_2016))
-    ((refusal,),) = warehouse.ingest(date(2026, 7, 1), [SOURCE]).values()
+    with_the_source.landing = with_the_source.landing.with_name("july")
+    with_the_source.drop(SOURCE, "b3.xml", delivery(old_decision(5), layout=LAYOUT_OF_2016))
+    ((refusal,),) = with_the_source.ingest(date(2026, 7, 1), [SOURCE]).values()
     assert refusal and refusal.rule == "COLUMN_MISSING"
     assert "CF_CFJG" in refusal.zh and "CF_XZJG" in refusal.zh and "2019" in refusal.zh

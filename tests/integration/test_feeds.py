@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from contextlib import closing
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from credit_warehouse.export import export_build, feed, keys, pending_build
-from credit_warehouse.feed_consumer import Copy, FeedRefused, verify
+from credit_warehouse.export import export_build, pending_build
+from credit_warehouse.feed_consumer import verify
 from credit_warehouse.feed_protocol import canonical
 from credit_warehouse.identifiers import normalise
-from credit_warehouse.settings import settings
-from feed_peer import Verifier, line_of, public_of, set_hash
+from feed_peer import Consumer, line_of, set_hash
 from providers import (
     company_listing,
     correction,
@@ -54,14 +51,6 @@ STORY: list[list[dict[str, Any]]] = [
     [],
     [revocation("a3", "2026-03-05T09:00:00+08:00")],
 ]  # fmt: skip
-
-
-class Consumer(Verifier):
-    """The verifier that knows the document and nothing of the warehouse, given the key of the first delivery."""
-
-    def __init__(self, folder: Path) -> None:
-        first = json.loads((folder / "00000001" / "manifest.json").read_bytes())
-        super().__init__(folder, public_of(folder.parent / "keys" / f"{first['key_id']}.pub"))
 
 
 def send(warehouse: Any, number: int, *messages: dict[str, Any], sources: tuple[str, ...] = (COURT,)) -> int:
@@ -132,86 +121,6 @@ def test_the_database_writes_a_line_as_the_protocol_asks(exported) -> None:
         [words, entry["zero"]],
     )
     assert line.encode() == line_of(entry) == canonical(entry)
-
-
-def test_a_feed_begun_before_sums_were_kept_goes_on(warehouse) -> None:
-    export_build(send(warehouse, 0, listing("s1", 1), listing("s2", 2)))
-    warehouse.execute("delete from exports.feed_sum")
-    export_build(send(warehouse, 1, deletion("s1", "2026-03-03T09:00:00+08:00")))
-    assert [manifest["counts"]["total"] for manifest in Consumer(warehouse.home / "exports" / "exposure").catch_up()] \
-        == [2, 1]  # fmt: skip
-
-
-def test_a_rotated_key_is_announced_waits_its_overlap_and_is_followed(warehouse) -> None:
-    exposure = warehouse.home / "exports" / "exposure"
-    export_build(send(warehouse, 0, listing("t1", 1)))
-    following, starts = keys.rotate(timedelta(days=7))
-    with pytest.raises(keys.KeyProblem, match="not yet in use"):
-        keys.rotate(timedelta(days=7))
-    export_build(send(warehouse, 1, listing("t2", 2)))
-    consumer = Consumer(exposure)
-    assert len({manifest["key_id"] for manifest in consumer.catch_up()} - {following}) == 1
-    assert (starts - datetime.now().astimezone()).days == 6
-
-    # A week passes.
-    warehouse.execute("update audit.feed_key set in_use_from = clock_timestamp() where key_id = %s", [following])
-    export_build(send(warehouse, 2, listing("t3", 3)))
-    assert [manifest["key_id"] for manifest in consumer.catch_up()] == [following]
-    with closing(verify(exposure, exposure.parent / "keys", Consumer(exposure).public)) as copy:
-        assert copy.standing().key_id == following
-    assert warehouse.rows("select distinct key_id from audit.export_ledger where sequence = 3") == [(following,)]
-
-
-def test_a_key_that_nobody_announced_is_refused_until_it_is_given_by_hand(warehouse) -> None:
-    exposure = warehouse.home / "exports" / "exposure"
-    export_build(send(warehouse, 0, listing("u1", 1)))
-    (warehouse.home / "secrets" / "feed_key_1").unlink()
-    build = send(warehouse, 1, listing("u2", 2))
-    with pytest.raises(keys.KeyProblem, match="rotate --unannounced"):
-        export_build(build)
-    following, _ = keys.rotate(timedelta(), announced=False)
-    assert export_build(build) == {}
-
-    published = exposure.parent / "keys"
-    with closing(Copy(":memory:", Consumer(exposure).public)) as copy:
-        with pytest.raises(FeedRefused, match=r"\[KEY\] exposure 00000002"):
-            copy.catch_up(exposure, published)
-        assert copy.standing().sequence == 1
-    with closing(verify(exposure, published, public_of(published / f"{following}.pub"), start=2)) as copy:
-        assert copy.standing().sequence == 2
-
-
-def test_keys_of_the_setting_sign_and_the_appended_one_comes_next(warehouse, monkeypatch) -> None:
-    monkeypatch.setenv("WAREHOUSE_FEED_KEY", "11" * 32)
-    settings.cache_clear()
-    export_build(send(warehouse, 0, listing("v1", 1)))
-    assert not list((warehouse.home / "secrets").glob("feed_key*"))
-    with pytest.raises(keys.KeyProblem, match="append the new key"):
-        keys.rotate(timedelta())
-    monkeypatch.setenv("WAREHOUSE_FEED_KEY", f"{'11' * 32} {'22' * 32}")
-    settings.cache_clear()
-    following, _ = keys.rotate(timedelta())
-    export_build(send(warehouse, 1, listing("v2", 2)))
-    assert Consumer(warehouse.home / "exports" / "exposure").catch_up()[-1]["key_id"] == following
-    public = Ed25519PrivateKey.from_private_bytes(b"\x22" * 32).public_key().public_bytes_raw()
-    assert following == hashlib.sha256(public).hexdigest()[:16]
-
-
-def test_a_removal_under_a_red_gate_shows_nothing_of_the_row_it_removes(warehouse) -> None:
-    export_build(send(warehouse, 0, *(listing(f"w{n}", n) for n in range(1, 4))))
-    build = send(warehouse, 1, deletion("w1", "2026-03-03T09:00:00+08:00"))
-    # The product still holds who has left, with a number that nobody may see.
-    warehouse.execute(
-        "insert into exports.exposure_publication"
-        " select (jsonb_populate_record(null::exports.exposure_publication, body::jsonb"
-        " || jsonb_build_object('identifier_shown', %s::text))).* from exports.feed_entry"
-        " where feed = 'exposure' and body::json ->> 'listing_id' = 'w1'",
-        [resident_id(1)],
-    )
-    assert "exposure_publication" in export_build(build)
-    delta = (warehouse.home / "exports" / "exposure" / "00000002" / "delta.jsonl").read_text("utf-8")
-    assert resident_id(1) not in delta
-    Consumer(warehouse.home / "exports" / "exposure").catch_up()
 
 
 def test_a_day_without_news_is_a_heartbeat(exported) -> None:
@@ -287,58 +196,3 @@ def test_a_department_hears_only_of_its_own_measures(exported) -> None:
     entries = list(consumer.held.values())
     assert {(entry["measure_code"], entry["department_code"]) for entry in entries} == own
     assert {entry["subject_kind"] for entry in entries} == {"person"}
-
-
-def test_a_removal_leaves_through_a_red_gate_while_additions_wait(warehouse) -> None:
-    export_build(send(warehouse, 0, *(listing(f"r{n}", n) for n in range(1, 5))))
-    build = send(warehouse, 1, deletion("r1", "2026-03-03T09:00:00+08:00"), listing("r9", 9),
-                 correction(listing("r2", 2), "2026-03-03T09:00:00+08:00", performance="部分未履行"))  # fmt: skip
-    # A fault that no rule of the build sees: somebody's full number reaches the product.
-    shown = "update exports.exposure_publication set identifier_shown = %s where listing_id = 'r9'"
-    warehouse.execute(shown, [resident_id(9)])
-    # And the product has lost somebody: a red product is no reason to take anyone down.
-    lost = "exports.exposure_publication where listing_id = 'r3'"
-    warehouse.execute(f"create table public.kept as select * from {lost}; delete from {lost}")
-    held = export_build(build)
-    assert [check.rule for check in held["exposure_publication"]] == ["EXPOSURE_PERSON_MASKED"]
-    assert pending_build() == build, "what was held back is still to be sent"
-
-    consumer = Consumer(warehouse.home / "exports" / "exposure")
-    assert [manifest["scope"] for manifest in consumer.catch_up()] == ["all", "removals_only"]
-    assert {entry["listing_id"] for entry in consumer.held.values()} == {"r2", "r3", "r4"}
-    assert {entry["performance"] for entry in consumer.held.values()} == {"全部未履行"}
-
-    warehouse.execute(shown, [masked(resident_id(9))])
-    warehouse.execute("insert into exports.exposure_publication select * from public.kept")
-    assert export_build(build) == {}
-    (green,) = consumer.catch_up()
-    assert (green["counts"]["added"], green["counts"]["updated"]) == (1, 1)
-
-
-def test_a_crash_uses_no_number_twice_and_leaves_no_gap(warehouse, monkeypatch) -> None:
-    build = send(warehouse, 0, listing("k1", 1))
-    exposure = warehouse.home / "exports" / "exposure"
-    with monkeypatch.context() as crash:  # before the ledger commits
-        crash.setattr(feed, "_store", _power_cut)
-        with pytest.raises(PowerCut):
-            export_build(build)
-    assert warehouse.rows("select count(*) from audit.export_ledger") == [(0,)]
-
-    with monkeypatch.context() as crash:  # between the ledger and the name of the folder
-        crash.setattr(os, "replace", _power_cut)
-        with pytest.raises(PowerCut):
-            export_build(build)
-    assert warehouse.rows("select max(sequence) from audit.export_ledger where feed = 'exposure'") == [(1,)]
-    assert not (exposure / "00000001").exists()
-
-    assert export_build(build) == {}
-    assert [manifest["counts"]["added"] for manifest in Consumer(exposure).catch_up()] == [1, 0]
-    assert [path.name for path in exposure.iterdir() if path.name.endswith(".draft")] == []
-
-
-class PowerCut(BaseException):
-    """The machine stops here."""
-
-
-def _power_cut(*_arguments: Any) -> None:
-    raise PowerCut

@@ -32,13 +32,21 @@ def checksums(warehouse) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="module")
+def original(other_warehouse, tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("two_days")
+    generate(folder / "sandbox", subjects=300, days=2, start=FIRST)
+    with other_warehouse(folder) as warehouse:
+        for offset in range(2):
+            day = FIRST + timedelta(days=offset)
+            warehouse.day(day, landing=folder / "sandbox" / day.isoformat())
+        yield warehouse
+
+
 @pytest.fixture
-def two_days(warehouse, tmp_path: Path):
-    generate(tmp_path / "sandbox", subjects=400, days=2, start=FIRST)
-    for offset in range(2):
-        day = FIRST + timedelta(days=offset)
-        warehouse.day(day, landing=tmp_path / "sandbox" / day.isoformat())
-    return warehouse
+def two_days(original, other_warehouse, tmp_path: Path):
+    with other_warehouse(tmp_path, like=original) as copy:
+        yield copy
 
 
 def test_a_lost_database_content_comes_back_from_the_archive(two_days) -> None:
@@ -85,7 +93,7 @@ def test_a_replay_takes_up_a_killed_one_and_does_without_what_was_removed_in_due
 
 
 def test_a_changed_original_stops_the_replay_before_anything_is_touched(warehouse, tmp_path: Path) -> None:
-    generate(tmp_path / "sandbox", subjects=400, days=1, start=FIRST)
+    generate(tmp_path / "sandbox", subjects=300, days=1, start=FIRST)
     warehouse.landing = tmp_path / "sandbox" / FIRST.isoformat()
     warehouse.ingest(FIRST, ["tax_arrears", "registry_entities"])
     loaded = warehouse.rows("select batch_id, status, rows_loaded from audit.batch order by 1")

@@ -92,9 +92,20 @@ def warehouse(unbuilt):
     return unbuilt
 
 
+@pytest.fixture(scope="module")
+def busy_original(other_warehouse, tmp_path_factory):
+    with other_warehouse(tmp_path_factory.mktemp("busy"), unbuilt=True) as warehouse:
+        yield fill(warehouse)
+
+
 @pytest.fixture
-def busy_day(warehouse):
+def busy_day(busy_original, other_warehouse, tmp_path):
     """Ten rows from three files: tax 5 (2 bad), court 4 (1 bad), and a second court file of 1 row that is refused."""
+    with other_warehouse(tmp_path, like=busy_original) as copy:
+        yield copy
+
+
+def fill(warehouse):
     warehouse.drop(
         TAX,
         "tax.csv",
