@@ -96,7 +96,7 @@ def _invoke(command: list[str]) -> Any:
 def build_models(build_id: int, *, anew: bool = False) -> int:
     """Build and test everything but seeds and functions; keep the results, good or bad. Returns how many.
 
-    The staging tables of sources that brought nothing stay as they are, unless everything is built ``anew``.
+    What this build cannot change stays as it is, unless everything is built ``anew``.
     """
     scope = ["--full-refresh"] if anew else _unchanged(build_id)
     try:
@@ -109,16 +109,22 @@ def build_models(build_id: int, *, anew: bool = False) -> int:
 
 
 def _unchanged(build_id: int) -> list[str]:
-    """Staging models that have nothing to read in this build, to go on with the list of what is excluded."""
+    """Models that this build can leave alone, to go on with the list of what is excluded.
+
+    Staging models that have nothing to read, and views: their definition changes with the rules alone, and whoever
+    reads one would find it gone for a moment.
+    """
     with connect() as connection:
         brought = {
             source for (source,) in connection.execute("select source from audit.batch where build_id = %s", [build_id])
         }
-        built = {
+        staged = {
             table for (table,) in connection.execute("select tablename from pg_tables where schemaname = 'staging'")
         }
-    models = {f"stg_{source.name}" for source in load_sources() if source.name not in brought}
-    return sorted(models & built)
+        views = {view for (view,) in connection.execute("select viewname from pg_views where schemaname <> 'staging'")}
+    idle = {f"stg_{source.name}" for source in load_sources() if source.name not in brought}
+    models = {path.stem for path in (dbt_project() / "models").rglob("*.sql")}
+    return sorted((idle & staged) | (models & views))
 
 
 def _keep(build_id: int, nodes: list[dict[str, Any]]) -> None:

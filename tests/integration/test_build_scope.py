@@ -32,6 +32,24 @@ def test_a_build_stages_what_arrived(warehouse: Any) -> None:
     assert warehouse.rows("select count(*) from marts.defaulter_listing") == [(1,)]
 
 
+VIEW = "select 'marts.takedown_sla'::regclass::oid"
+
+
+def test_a_view_stays_the_same_from_build_to_build_and_comes_back_when_it_is_gone(warehouse: Any) -> None:
+    standing = warehouse.rows(VIEW)
+    warehouse.accept(MONDAY, "court_defaulters", listing("a1", 1))
+    warehouse.build(MONDAY)
+    assert warehouse.rows(VIEW) == standing
+    warehouse.execute("drop view marts.takedown_sla cascade")
+    warehouse.build(TUESDAY)
+    assert warehouse.rows("select count(*) from marts.takedown_sla") == [(0,)]
+    again = open_build(WEDNESDAY)
+    assert again is not None
+    standing = warehouse.rows(VIEW)
+    run_build(again, anew=True)
+    assert warehouse.rows(VIEW) != standing
+
+
 def test_a_table_that_is_not_there_yet_is_made(warehouse: Any) -> None:
     warehouse.execute("drop table staging.stg_tax_arrears cascade")
     warehouse.accept(MONDAY, "court_defaulters", listing("a1", 1))
