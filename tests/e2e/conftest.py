@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 import oracle
+from credit_warehouse.preparation import prepare
 from credit_warehouse.secrets import secret
 from e2e.homes import Home
-from e2e.stacks import DAYS, Line, Pair, by_file, home_with, play
+from e2e.stacks import DAYS, Line, Pair, by_file, home_like, play
 
 HERE = Path(__file__).parent
-SUBJECTS = 1500
+SUBJECTS = 600
 # As root, or as anyone where the kernel lets users have namespaces.
 NAMESPACES = (["unshare", "--net"], ["unshare", "--map-current-user", "--keep-caps", "--net"])
 
@@ -30,10 +31,22 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
 
 
 @pytest.fixture(scope="package")
-def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home that is made ready once, because that takes longer than a day: the others begin as its copies.
+
+    From nothing starts ``make run`` of the matrix of kills.
+    """
+    home = Home(tmp_path_factory.mktemp("prepared") / "home")
+    with home.database(), home.inside():
+        prepare()
+    return home
+
+
+@pytest.fixture(scope="package")
+def line(prepared: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     """See Line."""
     folder = tmp_path_factory.mktemp("line")
-    home = Home(folder / "home")
+    home = home_like(prepared, folder / "home")
     try:
         begun = home.run("start", "--sandbox", "--subjects", str(SUBJECTS), "--days", str(len(DAYS)))
         assert begun.returncode == 0, begun.stdout
@@ -65,10 +78,10 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def pair(keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def pair(prepared: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """See Pair. Where the system permits, both run in one network namespace that has nothing but loopback."""
     folder = tmp_path_factory.mktemp("pair")
-    homes = (home_with(keys, folder / "one"), home_with(keys, folder / "two"))
+    homes = (home_like(prepared, folder / "one"), home_like(prepared, folder / "two"))
     prefix = next(filter(_permitted, NAMESPACES), None)
     environment = homes[0].environment()
     del environment["WAREHOUSE_HOME"]
