@@ -28,6 +28,8 @@ key_commands = typer.Typer(help="清单签名密钥 | the keys that sign the fee
 feed_commands.add_typer(key_commands, name="key")
 review_commands = typer.Typer(help="身份候选审核 | candidates for a reviewer", no_args_is_help=True)
 app.add_typer(review_commands, name="review")
+vault_commands = typer.Typer(help="完整号码保险库 | the vault of full identifiers", no_args_is_help=True)
+app.add_typer(vault_commands, name="vault")
 console = Console()
 FAILED = 1
 FeedFolder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="清单目录 folder of one feed")]
@@ -41,6 +43,8 @@ FeedHome = Annotated[Path, typer.Option("--home", file_okay=False, help="本单�
 FEED_HOME = Path("feed-home")
 Reviewer = Annotated[str, typer.Option("--reviewer", help="审核员 who decides")]
 Reason = Annotated[str, typer.Option("--reason", help="理由 why")]
+Decider = Annotated[str, typer.Option("--by", help="批准人 who decides")]
+OsUser = Annotated[str, typer.Argument(metavar="USER", help="操作系统用户 user of the operating system")]
 Item = Annotated[str, typer.Argument(metavar="ITEM", help="条目标识 item_id")]
 Subject = Annotated[str | None, typer.Option("--subject", help="有多个候选时指明主体 which of several candidates")]
 Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="业务日期 business date")]
@@ -328,6 +332,65 @@ def review_undo(item: Item, reviewer: Reviewer, reason: Reason) -> None:
     from credit_warehouse import review
 
     _decide(lambda: f"已解除 undone {review.undo(item, reviewer, reason)}")
+
+
+@vault_commands.command("rotate")
+def vault_rotate() -> None:
+    """更换保险库密钥并重新加密；中断后再次运行即续做 | a new key for every value; run again to go on after a kill."""
+    from credit_warehouse import vault
+
+    try:
+        with console.status("重新加密中 re-encrypting …"):
+            done = vault.rotate()
+    except vault.KeyMissing as error:
+        raise _fail(str(error)) from None
+    console.print(f"密钥 key {done.key_id}：已重新加密 re-encrypted {done.rekeyed}", highlight=False)
+    if done.unreadable:
+        raise _fail(f"无法解密 values that their own key does not open: {done.unreadable}")
+    if done.left:
+        raise _fail(f"仍需旧密钥 still under other keys: {done.left}；再次运行 run again")
+    console.print("旧密钥已不再需要，备份除外 old keys open nothing here any more, backups apart", highlight=False)
+
+
+@vault_commands.command("status")
+def vault_status() -> None:
+    """各密钥所加密的号码数 | how many values need which key."""
+    from credit_warehouse import vault
+
+    newest = vault.key_id()
+    for name, count in sorted({newest: 0, **vault.in_use()}.items()):
+        console.print(f"{name}  {count}{'  现用 in use' if name == newest else ''}", highlight=False)
+
+
+@vault_commands.command("grant")
+def vault_grant(user: OsUser, decided_by: Decider, reason: Reason) -> None:
+    """授权查阅完整号码 | let a user read full identifiers."""
+    from credit_warehouse import vault
+
+    vault.grant(user, decided_by, reason)
+
+
+@vault_commands.command("revoke")
+def vault_revoke(user: OsUser, decided_by: Decider, reason: Reason) -> None:
+    """收回查阅授权 | end the grant of a user."""
+    from credit_warehouse import vault
+
+    vault.grant(user, decided_by, reason, revoke=True)
+
+
+@vault_commands.command("open")
+def vault_open(
+    token: Annotated[str, typer.Argument(metavar="SUBJECT", help="主体标识 subject_id")], reason: Reason
+) -> None:
+    """查阅一个完整号码，须获授权，记入查阅日志 | read one full identifier; needs a grant, and is logged."""
+    from credit_warehouse import vault
+
+    try:
+        typer.echo(vault.open_identifier(token, reason))
+    except (vault.NotGranted, vault.KeyMissing) as error:
+        raise _fail(str(error)) from None
+    except KeyError:
+        raise _fail("保险库中没有该主体的号码 the vault holds no number of this subject") from None
 
 
 @feed_commands.command("verify")

@@ -26,6 +26,8 @@ class Lock(IntEnum):
     KEYS = 4_207_005
     LINKS = 4_207_013
     """Taken by the ledger of links itself (migration 0013)."""
+    VAULT = 4_207_007
+    """Shared by whoever seals; alone while a new key of the vault begins to count."""
     PRODUCTS = 4_207_006
     """Held by whoever changes the products or sends them: what leaves is of one build, the one that was gated."""
 

@@ -35,7 +35,32 @@ def token_key() -> bytes:
     return bytes.fromhex(given.get_secret_value() if given else secret("token_key"))
 
 
-def vault_key() -> bytes:
-    """AES key of the vault (32 bytes)."""
+def vault_keys() -> list[bytes]:
+    """AES keys of the vault (32 bytes each), oldest first; the last one encrypts, the others open what waits for it."""
     given = settings().vault_key
-    return bytes.fromhex(given.get_secret_value() if given else secret("vault_key"))
+    if given:
+        return [bytes.fromhex(text) for text in given.get_secret_value().split()]
+    return [bytes.fromhex(secret(name)) for name in _vault_files()]
+
+
+def vault_key() -> bytes:
+    """The key that encrypts."""
+    return vault_keys()[-1]
+
+
+def add_vault_key() -> None:
+    """Make the next key; whoever asks from now on encrypts with it. Not for keys given by the environment."""
+    vault_key()
+    secret(f"vault_key_{max([1, *_later_vault_keys()]) + 1}")
+
+
+def _vault_files() -> list[str]:
+    """``vault_key``, ``vault_key_2`` and so on, as far as they exist; old ones may have been put away."""
+    later = _later_vault_keys()
+    first = ["vault_key"] if not later or (settings().secrets / "vault_key").exists() else []
+    return first + [f"vault_key_{number}" for number in later]
+
+
+def _later_vault_keys() -> list[int]:
+    names = [path.name for path in settings().secrets.glob("vault_key_*")]
+    return sorted(int(name.removeprefix("vault_key_")) for name in names)

@@ -25,7 +25,9 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path(".warehouse"), description="folder that holds all state")
     dsn: SecretStr | None = Field(default=None, description="external PostgreSQL; empty means the embedded one")
     token_key: SecretStr | None = Field(default=None, description="64 hex digits, keyed hash of identifiers")
-    vault_key: SecretStr | None = Field(default=None, description="64 hex digits, AES key of the vault")
+    vault_key: SecretStr | None = Field(
+        default=None, description="AES keys of the vault, 64 hex digits each, oldest first; the last one encrypts"
+    )
     feed_key: SecretStr | None = Field(
         default=None, description="Ed25519 keys that sign the feeds, 64 hex digits each, oldest first"
     )

@@ -1,30 +1,62 @@
-"""The vault: full identifiers, encrypted with AES-256-GCM before they reach the database, found by token."""
+"""The vault: full identifiers, encrypted with AES-256-GCM before they reach the database, found by token.
+
+Each value names the key it needs. A new key is put in use at once and the values follow in batches; the token, and so
+every ``subject_id``, is made with another key and stays. Whoever reads a value needs a grant and is logged.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import dataclass, field
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import sql
 
-from credit_warehouse.db import connect
+from credit_warehouse.db import Lock, connect
 from credit_warehouse.declarations import load_sources
-from credit_warehouse.secrets import vault_key
+from credit_warehouse.explain.lines import os_user
+from credit_warehouse.secrets import add_vault_key, vault_key, vault_keys
+from credit_warehouse.settings import settings
 
 NONCE_BYTES = 12
+BATCH = 5_000
 
 
-def key_id() -> str:
-    """Short name of the key in use; tells which key a value needs, and nothing about the key."""
-    return hashlib.sha256(b"key id" + vault_key()).hexdigest()[:16]
+class NotGranted(PermissionError):
+    """Who asked may not read full identifiers."""
+
+
+class KeyMissing(LookupError):
+    """A value needs a key that is not at hand; the message names its id."""
+
+
+@dataclass
+class Rotation:
+    """What a re-keying has done."""
+
+    key_id: str
+    rekeyed: int = 0
+    unreadable: int = 0
+    """Values that their own key does not open: changed, or moved to another token."""
+    left: dict[str, int] = field(default_factory=dict)
+    """Values under other keys, by key."""
+
+
+def key_id(key: bytes | None = None) -> str:
+    """Short name of a key, by default of the one that encrypts; tells which key a value needs, nothing about it."""
+    return hashlib.sha256(b"key id" + (key or vault_key())).hexdigest()[:16]
 
 
 def seal(build_id: int) -> int:
     """Encrypt every valid identifier of the build's batches that the vault does not hold yet; return how many."""
-    cipher, name = AESGCM(vault_key()), key_id()
     sealed = 0
     with connect() as connection:
+        # Until this is committed, nobody who makes a new key can believe that the old one is not used any more.
+        connection.execute("select pg_advisory_xact_lock_shared(%s)", [Lock.VAULT])
+        key = vault_key()
+        name = key_id(key)
         for source in load_sources():
             if not source.identifier_columns:
                 continue
@@ -50,18 +82,109 @@ def seal(build_id: int) -> int:
                 "copy vault.identifier (token, identifier_type, ciphertext, key_id) from stdin"
             ) as copy:
                 for token, kind, value in new:
-                    nonce = os.urandom(NONCE_BYTES)
-                    # The token is authenticated with the value: a row moved to another token does not open.
-                    copy.write_row((token, kind, nonce + cipher.encrypt(nonce, value.encode(), token.encode()), name))
+                    copy.write_row((token, kind, _closed(key, token, value.encode()), name))
             sealed += len(new)
     return sealed
 
 
-def open_identifier(token: str) -> str:
-    """Return the full identifier behind a token. Raises KeyError when the vault does not hold it."""
+def open_identifier(token: str, reason: str) -> str:
+    """Return the full identifier behind a token to whom it is granted; the reading is logged before, a refusal too.
+
+    Raises NotGranted, KeyError when the vault does not hold the token, KeyMissing when the key of the value is gone.
+    """
     with connect() as connection:
-        row = connection.execute("select ciphertext from vault.identifier where token = %s", [token]).fetchone()
-    if row is None:
+        row = connection.execute(
+            "select is_granted, ciphertext, key_id from vault.read_for(%s, %s, %s)", [token, os_user(), reason]
+        ).fetchone()
+    # Only now, with the log committed.
+    assert row
+    is_granted, data, name = row
+    if not is_granted:
+        raise NotGranted(f"{os_user()} 未获授权查阅完整号码 has no grant to read full identifiers")
+    if data is None:
         raise KeyError(token)
-    data = bytes(row[0])
-    return AESGCM(vault_key()).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], token.encode()).decode()
+    return _opened(_ring(), name, token, bytes(data)).decode()
+
+
+def grant(user: str, decided_by: str, reason: str, *, revoke: bool = False) -> None:
+    """Let a user of the operating system read full identifiers, or end it."""
+    with connect() as connection:
+        connection.execute(
+            "insert into vault.reader_grant (os_user, action, decided_by, reason) values (%s, %s, %s, %s)",
+            [user, "REVOKE" if revoke else "GRANT", decided_by, reason],
+        )
+
+
+def in_use() -> dict[str, int]:
+    """How many values need which key."""
+    with connect() as connection:
+        return dict(connection.execute("select key_id, count(*) from vault.identifier group by key_id").fetchall())
+
+
+def rotate() -> Rotation:
+    """Make a new key and re-encrypt every value with it; where an earlier run broke off, go on with that one.
+
+    Batches are committed one by one, so that a kill loses at most one and readers never wait for more. A value that
+    does not open stays as it is and is counted; the old keys are needed as long as ``left`` names them.
+    Raises KeyMissing before anything is changed.
+    """
+    key = _newest()
+    done = Rotation(key_id(key))
+    ring = _ring()
+    last: str | None = ""
+    while last is not None:
+        last = _rekey(ring, key, last, done)
+    done.left = {name: count for name, count in in_use().items() if name != done.key_id}
+    return done
+
+
+def _newest() -> bytes:
+    """The key to re-key to: the newest one while values wait for it, else a new one."""
+    with connect() as connection:
+        # Alone: whoever seals has committed, and whoever seals next reads the new key.
+        connection.execute("select pg_advisory_xact_lock(%s)", [Lock.VAULT])
+        needed = {name for (name,) in connection.execute("select distinct key_id from vault.identifier")}
+        if missing := sorted(needed - _ring().keys()):
+            raise KeyMissing(f"缺少旧密钥 values need keys that are not at hand: {', '.join(missing)}")
+        if needed <= {key_id()} and not settings().vault_key:
+            add_vault_key()
+        return vault_key()
+
+
+def _rekey(ring: dict[str, bytes], key: bytes, after: str, done: Rotation) -> str | None:
+    """One batch, in the order of tokens; the last token of it, None when there was nothing left."""
+    with connect() as connection:
+        found = connection.execute(
+            "select token, ciphertext, key_id from vault.identifier where token > %s and key_id <> %s"
+            " order by token limit %s for update",
+            [after, done.key_id, BATCH],
+        ).fetchall()
+        changed = []
+        for token, data, name in found:
+            try:
+                changed.append((token, _closed(key, token, _opened(ring, name, token, bytes(data)))))
+            except InvalidTag:
+                done.unreadable += 1
+        connection.execute(
+            "update vault.identifier as known set ciphertext = new.ciphertext, key_id = %s"
+            " from unnest(%s::text[], %s::bytea[]) as new (token, ciphertext) where known.token = new.token",
+            [done.key_id, [token for token, _ in changed], [data for _, data in changed]],
+        )
+    done.rekeyed += len(changed)
+    return found[-1][0] if found else None
+
+
+def _ring() -> dict[str, bytes]:
+    return {key_id(key): key for key in vault_keys()}
+
+
+def _closed(key: bytes, token: str, value: bytes) -> bytes:
+    """Encrypt; the token is authenticated with the value, so that a row moved to another token does not open."""
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, value, token.encode())
+
+
+def _opened(ring: dict[str, bytes], name: str, token: str, data: bytes) -> bytes:
+    if name not in ring:
+        raise KeyMissing(f"缺少密钥 the value needs key {name}, which is not at hand")
+    return AESGCM(ring[name]).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], token.encode())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from credit_warehouse.secrets import secret, token_key, vault_key
+from credit_warehouse.secrets import add_vault_key, secret, token_key, vault_key, vault_keys
 from credit_warehouse.settings import PROJECT_ROOT, settings
 
 
@@ -68,6 +68,30 @@ def test_keys_given_by_the_environment_are_used_and_none_is_written(
 
 def test_the_two_keys_are_not_the_same(home: Path) -> None:
     assert token_key() != vault_key()
+
+
+def test_a_new_vault_key_encrypts_and_the_old_ones_stay_at_hand(home: Path) -> None:
+    first = vault_key()
+    add_vault_key()
+    second = vault_key()
+    assert vault_keys() == [first, second] and first != second
+    (home / "secrets" / "vault_key").unlink()
+    add_vault_key()
+    assert vault_keys() == [second, vault_key()], "what was put away does not come back under its name"
+    assert {path.name for path in (home / "secrets").iterdir()} == {"vault_key_2", "vault_key_3"}
+
+
+def test_the_tenth_vault_key_comes_after_the_ninth(home: Path) -> None:
+    for _ in range(10):
+        add_vault_key()
+    assert vault_keys()[-1] == bytes.fromhex(secret("vault_key_11"))
+
+
+def test_the_last_vault_key_of_the_environment_encrypts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAREHOUSE_VAULT_KEY", f"{'ab' * 32} {'cd' * 32}\n")
+    settings.cache_clear()
+    assert vault_keys() == [b"\xab" * 32, b"\xcd" * 32]
+    assert vault_key() == b"\xcd" * 32
 
 
 def test_settings_do_not_print_a_key(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
