@@ -24,3 +24,8 @@
     {%- endfor -%}
     {{ return(found) }}
 {%- endmacro %}
+
+{# The last build that ended well; a failed one may have noted a name already. #}
+{% macro last_good_build() -%}
+    coalesce((select max(build_id) from {{ source('audit', 'build') }} where status = 'succeeded'), 0)
+{%- endmacro %}

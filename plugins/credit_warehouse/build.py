@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from credit_warehouse import transform, vault
 from credit_warehouse.db import Lock, connect, turn
+from credit_warehouse.likeness.propose import propose
 from credit_warehouse.supersede import mark_superseded
 
 BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
@@ -69,6 +70,7 @@ def run_build(build_id: int, *, anew: bool = False) -> int:
             anew = anew or _rules_changed()
             nodes = transform.build_models(build_id, anew=anew)
             mark_superseded(None if anew else build_id)
+            propose(build_id)
             _note_unsent(build_id, anew)
     except BaseException:
         _close(build_id, "failed")

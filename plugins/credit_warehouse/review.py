@@ -36,7 +36,7 @@ insert into core.subject_link
 select
     candidate.item_id, candidate.subject_id, %(action)s, candidate.tier, candidate.rule_code, policy.rule_version,
     candidate.evidence, candidate.basis, 'reviewer', %(reviewer)s, %(reason)s
-from core.link_candidate as candidate
+from core.open_candidate as candidate
 inner join core.identity_tier as policy
     on candidate.rule_code = policy.rule_code
     and policy.valid_from <= %(day)s and (policy.valid_to is null or %(day)s < policy.valid_to)
@@ -45,7 +45,7 @@ returning link_id
 """
 REJECT = """
 insert into core.link_rejection (item_id, subject_id, basis, reviewer, reason)
-select item_id, subject_id, basis, %(reviewer)s, %(reason)s from core.link_candidate
+select item_id, subject_id, basis, %(reviewer)s, %(reason)s from core.open_candidate
 where item_id = %(item)s and subject_id = %(subject)s
 returning rejection_id
 """

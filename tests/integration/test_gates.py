@@ -110,6 +110,7 @@ def test_a_delta_may_be_empty(shared_warehouse) -> None:
 def products(shared_warehouse) -> Any:
     """Six listings published and sent."""
     rows = [*(listing(f"p{n}", n) for n in range(1, 5)), company_listing("c1", 11), company_listing("c2", 12)]
+    rows.append(listing("nameless", 9, cardNum=None, cardNumFull=None))
     shared_warehouse.drop(COURT, "products.jsonl", jsonl(*rows))
     shared_warehouse.ingest(DAY, [COURT])
     build = shared_warehouse.build(DAY)
@@ -141,6 +142,8 @@ SPOILT_EXPOSURE = {
     " where listing_id = 'p1'",
     "EXPOSURE_ADULT": "update exports.exposure_publication set age = 17 where listing_id = 'p1'",
     "EXPOSURE_IN_FORCE": "update exports.exposure_publication set item_id = 'unknown' where listing_id = 'p1'",
+    "EXPOSURE_NAMESAKES": "update exports.exposure_publication set item_id = vault.token('court_defaulters:nameless')"
+    " where listing_id = 'p1'",
     "EXPOSURE_ONCE": "insert into exports.exposure_publication"
     " (item_id, listing_id, subject_kind, subject_name, identifier_shown, is_contested)"
     " select 'twice', listing_id, subject_kind, subject_name, identifier_shown, is_contested"
@@ -159,6 +162,8 @@ SPOILT_DIRECTIVE = {
     " where measure_code = 'QDSB-6-3'",
     "DIRECTIVE_IN_FORCE": "update exports.punishment_directive set subject_id = 'someone else'",
     "DIRECTIVE_TIER": "update exports.punishment_directive set identity_tier = 'T2' where department_code = 'mz'",
+    "DIRECTIVE_NAMESAKES": "update exports.punishment_directive set item_id = vault.token('court_defaulters:nameless')"
+    " where department_code = 'mz'",
     "DIRECTIVE_ONCE": "update exports.punishment_directive set directive_id = 'same' where ctid in"
     " (select min(ctid) from exports.punishment_directive union select max(ctid) from exports.punishment_directive)",
 }

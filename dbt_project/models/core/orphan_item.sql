@@ -5,7 +5,13 @@
     incremental_strategy='replace_changed',
     changed='touched_item',
     unique_key='item_id',
-    indexes=[{'columns': ['item_id'], 'unique': true}, {'columns': ['name_key']}]
+    indexes=[
+        {'columns': ['item_id'], 'unique': true},
+        {'columns': ['name_key']},
+        {'columns': ['identifier_shown']},
+        {'columns': ['variants'], 'type': 'gin'}
+    ],
+    post_hook='analyze {{ this }}'
 ) }}
 
 with said as (
@@ -107,6 +113,7 @@ select
         when subject_kind = 'organisation' and identifier_shown ~ '^\d{6}[0-9A-Z]{8}[0-9X]$'
             then {{ function('subject_id') }}('organisation', right(identifier_shown, 9))
     end as taxpayer_subject_id,
+    case subject_kind when 'organisation' then {{ function('name_variants') }}(name_key) end as variants,
     core.link_basis(subject_kind, subject_name, identifier_shown, identifier_verdict) as basis,
     content_batch_id,
     content_row_no

@@ -16,7 +16,7 @@ open_pairs as (
         policy.rule_zh,
         policy.rule_en,
         coalesce(held.action = 'LINK' and held.subject_id = candidate.subject_id, false) as is_linked_by_rule
-    from {{ ref('link_candidate') }} as candidate
+    from {{ ref('open_candidate') }} as candidate
     inner join {{ ref('orphan_item') }} as orphan
         on candidate.item_id = orphan.item_id and candidate.basis = orphan.basis
     inner join {{ ref('credit_item') }} as item
@@ -53,7 +53,9 @@ select
     (
         select string_agg(
             case when (found.fact ->> 'agrees')::boolean then '相符 agrees' else '不符 differs' end || '：'
-            || concat_ws('，', found.fact ->> 'field', found.fact ->> 'item', found.fact ->> 'subject'), '；'
+            || concat_ws(
+                '，', found.fact ->> 'field', found.fact ->> 'item', found.fact ->> 'subject', found.fact ->> 'says'
+            ), '；'
             order by found.place
         )
         from jsonb_array_elements(open_pairs.evidence) with ordinality as found (fact, place)

@@ -41,7 +41,12 @@ COMPARED = """
 select
     compared.subject_id, compared.rule_code, known.rule_zh, known.rule_en, compared.evidence, refused.reviewer,
     refused.reason as refused_because
-from core.identity_comparison as compared
+from (
+    select item_id, subject_id, basis, rule_code, evidence from core.identity_comparison
+    union all
+    select item_id, subject_id, basis, rule_code, evidence from core.open_candidate
+    where rule_code in ('T3_PERSON_LIKENESS', 'T3_ORG_LIKENESS')
+) as compared
 left join lateral (
     select rule.rule_zh, rule.rule_en from core.identity_tier as rule
     where rule.rule_code = compared.rule_code
@@ -58,6 +63,7 @@ order by compared.rule_code, compared.subject_id
 limit 50
 """
 ACTIONS = {"LINK": "关联 linked", "UNLINK": "解除 undone"}
+LIKENESS = ("T3_PERSON_LIKENESS", "T3_ORG_LIKENESS")
 AGREES = {True: "相符 agrees", False: "不符 differs"}
 
 
@@ -125,7 +131,7 @@ def _facts(evidence: list[Row]) -> Iterator[str]:
     for fact in evidence:
         yield (
             f"    {AGREES[fact['agrees']]}：{fact['field']}，条目 item {_value(fact['item'])}，"
-            f"主体 subject {_value(fact['subject'])}"
+            f"主体 subject {_value(fact['subject'])}{'，' + fact['says'] if fact.get('says') else ''}"
         )
 
 
@@ -138,7 +144,8 @@ def _why_not(row: Row, compared: list[Row]) -> str:
     if row["refused_because"]:
         return f"审核员 reviewer {row['reviewer']} 否定 refused：{row['refused_because']}"
     against = [fact["field"] for fact in row["evidence"] if not fact["agrees"]]
-    if against:
+    # What the model proposes has been weighed; its evidence may speak both ways.
+    if against and row["rule_code"] not in LIKENESS:
         return f"相互矛盾 contradicts：{'、'.join(against)}"
     if row["rule_code"] is None:
         return "仅姓名或名称一致，不足以认定 the name agrees and too little besides it"
