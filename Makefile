@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 CLI := $(VENV)/bin/credit-warehouse
 export WAREHOUSE_HOME ?= $(CURDIR)/.warehouse
 
-.PHONY: run up down test matrix bench check clean
+.PHONY: run up down test matrix bench bench-identity check clean
 
 run: $(READY)  ## three simulated business days through the real DAGs, then stop
 	$(CLI) simulate
@@ -25,6 +25,9 @@ matrix: $(READY)  ## every fault, order and moment of a kill (hours); writes the
 
 bench: $(READY)  ## how long a withdrawal takes to leave every feed; LISTINGS=100000
 	$(VENV)/bin/python tests/bench/takedown.py $(or $(LISTINGS),100000)
+
+bench-identity: $(READY)  ## who is taken for whom, against the truth; RECORDS=1000000; CURVE=... for the cost of a day
+	$(VENV)/bin/python tests/bench/identity.py $(if $(CURVE),curve $(CURVE),$(or $(RECORDS),1000000))
 
 check: $(READY)  ## what CI runs beside the tests
 	$(VENV)/bin/ruff check .
