@@ -12,6 +12,7 @@ import hmac
 import os
 import random
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -317,6 +318,8 @@ proposing = Proposing()
 @contextmanager
 def warehouse() -> Iterator[None]:
     """An embedded server in a folder of its own, prepared and built once while empty."""
+    # Whoever ends the benchmark ends its server.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory() as folder:
         os.environ["WAREHOUSE_HOME"] = str(Path(folder) / "home")
         settings.cache_clear()
