@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 CLI := $(VENV)/bin/credit-warehouse
 export WAREHOUSE_HOME ?= $(CURDIR)/.warehouse
 
-.PHONY: run up down test matrix bench check clean
+.PHONY: run up down test matrix bench bench-feeds check clean
 
 run: $(READY)  ## three simulated business days through the real DAGs, then stop
 	$(CLI) simulate
@@ -25,6 +25,9 @@ matrix: $(READY)  ## every fault, order and moment of a kill (hours); writes the
 
 bench: $(READY)  ## how long a withdrawal takes to leave every feed; LISTINGS=100000
 	$(VENV)/bin/python tests/bench/takedown.py $(or $(LISTINGS),100000)
+
+bench-feeds: $(READY)  ## how long feeds take by how much changed; DIRECTIVES=300000 FEEDS=100
+	$(VENV)/bin/python tests/bench/feeds.py $(or $(DIRECTIVES),300000) $(or $(FEEDS),100)
 
 check: $(READY)  ## what CI runs beside the tests
 	$(VENV)/bin/ruff check .
