@@ -52,7 +52,7 @@ class Courier(FolderSource):
         return True
 
 
-@dataclass
+@dataclass(eq=False)
 class Department:
     """A recipient: what it should hold, its copy, and until when it is away."""
 
@@ -107,9 +107,9 @@ class Centre:
             for entry in self.persons[item]:
                 entry["is_contested"] = not entry["is_contested"]
             self._tell(item, self.persons[item])
-        for _ in range(len(self.departments) if number == 0 else self.rng.randint(0, 3)):
-            item, entries = self._person(day)
-            self._tell(item, entries)
+        # On the first day everybody is told of somebody: a feed begins with its first entry.
+        for sure in [[department] for department in self.departments] if number == 0 else [[]] * self.rng.randint(0, 3):
+            self._tell(*self._person(day, *sure))
         ((build,),) = self.warehouse.rows(
             "insert into audit.build (business_date, status) values (%s, 'succeeded') returning build_id", [day]
         )
@@ -131,10 +131,11 @@ class Centre:
     def _draw(self, count: int, *but: str) -> list[str]:
         return self.rng.sample(sorted(self.persons.keys() - set(but)), count) if len(self.persons) > count else []
 
-    def _person(self, day: date) -> tuple[str, list[dict[str, Any]]]:
+    def _person(self, day: date, *sure: Department) -> tuple[str, list[dict[str, Any]]]:
         self.count += 1
         item = hashlib.md5(f"item {self.count}".encode()).hexdigest()
-        told = self.rng.sample(self.departments, min(len(self.departments), self.rng.randint(1, 6)))
+        others = [department for department in self.departments if department not in sure]
+        told = [*sure, *self.rng.sample(others, min(len(others), self.rng.randint(1, 6)))]
         return item, [
             {
                 "directive_id": hashlib.md5(f"{item}{department.code}".encode()).hexdigest(), "item_id": item,
@@ -182,12 +183,13 @@ def restored(road: Courier, department: Department, begin: bytes | None) -> list
     return department.home.pull(road, department.feed, begin).taken
 
 
-def fortune(rng: random.Random, number: int, department: Department, spare: bool) -> str:
-    if spare:
-        return "good"
-    return rng.choices(
-        ["good", "lost", "lost for good", "changed", "repeated", "away"], [80, 6, 2, 6, 5, 1 if number > 3 else 0]
-    )[0]
+TURNS = ["good", "lost", "good", "good", "changed", "good", "good", "repeated", "good", "good"]
+
+
+def fortune(rng: random.Random, number: int, place: int) -> str:
+    """Everybody has every bad day in turn, and now and then one that nobody foresaw."""
+    rare = rng.choices(["", "lost for good", "away"], [98, 1, 1])[0]
+    return rare or TURNS[(3 * number + place) % len(TURNS)]
 
 
 def refused(road: Courier, department: Department) -> str:
@@ -199,7 +201,7 @@ def refused(road: Courier, department: Department) -> str:
 @pytest.mark.parametrize(
     ("departments", "days"),
     [
-        pytest.param(6, 16, id="a few"),
+        pytest.param(6, 12, id="a few"),
         pytest.param(100, 40, id="forty days", marks=pytest.mark.matrix),
         pytest.param(100, 365, id="a year", marks=pytest.mark.matrix),
     ],
@@ -215,7 +217,7 @@ def test_every_copy_is_what_the_warehouse_means_on_every_day(warehouse: Any, dep
         if number == max(days // 2 - month // 2, 1):
             traveller.back_on = number + month
         centre.day(number)
-        for department in centre.departments:
+        for place, department in enumerate(centre.departments):
             road, name = Courier(centre.exports), department.feed
             newest = centre.newest(department)
             step = f"{name}/{newest:08d}"
@@ -241,7 +243,7 @@ def test_every_copy_is_what_the_warehouse_means_on_every_day(warehouse: Any, dep
                 assert_same(department)
                 continue
             spare = returns or before.sequence != newest - 1
-            what = fortune(rng, number, department, spare)
+            what = "good" if spare else fortune(rng, number, place)
             if department is unlucky and number == 5:
                 what = "lost for good"
             if what == "lost":
