@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 CLI := $(VENV)/bin/credit-warehouse
 export WAREHOUSE_HOME ?= $(CURDIR)/.warehouse
 
-.PHONY: run up down test matrix bench bench-identity check clean
+.PHONY: run up down test matrix bench bench-feeds bench-identity check clean
 
 run: $(READY)  ## three simulated business days through the real DAGs, then stop
 	$(CLI) simulate
@@ -28,6 +28,9 @@ bench: $(READY)  ## how long a withdrawal takes to leave every feed; LISTINGS=10
 
 bench-identity: $(READY)  ## who is taken for whom, against the truth; RECORDS=1000000; CURVE=... for the cost of a day
 	$(VENV)/bin/python tests/bench/identity.py $(if $(CURVE),curve $(CURVE),$(or $(RECORDS),1000000))
+
+bench-feeds: $(READY)  ## how long feeds take by how much changed; DIRECTIVES=300000 FEEDS=100
+	$(VENV)/bin/python tests/bench/feeds.py $(or $(DIRECTIVES),300000) $(or $(FEEDS),100)
 
 check: $(READY)  ## what CI runs beside the tests
 	$(VENV)/bin/ruff check .

@@ -22,28 +22,8 @@ items as (
         {%- endif %}
 ),
 
--- One document number under two names: a typing error or a reused number, and nobody may be named on it.
 name_conflicts as (
-    select concerned.subject_id
-    from (select distinct whose_id as subject_id from items where subject_kind = 'person') as concerned
-    cross join lateral (
-        select names.name_key
-        from {{ ref('subject_name') }} as names
-        where
-            names.subject_id = concerned.subject_id
-            and names.said_elsewhere_at is not null
-            and {{ received_by('names.said_elsewhere_at', known_at) }}
-        union
-        -- A name that stood on a listing counts while the listing does.
-        select {{ function('name_key') }}(other.subject_name) as name_key
-        from {{ ref('credit_item') }} as other
-        where
-            other.subject_id = concerned.subject_id
-            and other.status = 'ACTIVE'
-            and {{ held_at('other', known_at) }}
-    ) as found
-    group by concerned.subject_id
-    having count(*) > 1
+    {{- name_conflicts_of_items(known_at) }}
 ),
 
 objections as (
@@ -167,6 +147,31 @@ select
 from judged
 cross join policy
 {% endmacro %}
+
+{# One document number under two names: a typing error or a reused number, and nobody may be named on it. Of the persons of
+   the CTE `items`. #}
+{% macro name_conflicts_of_items(known_at) %}
+    select concerned.subject_id
+    from (select distinct whose_id as subject_id from items where subject_kind = 'person') as concerned
+    cross join lateral (
+        select names.name_key
+        from {{ ref('subject_name') }} as names
+        where
+            names.subject_id = concerned.subject_id
+            and names.said_elsewhere_at is not null
+            and {{ received_by('names.said_elsewhere_at', known_at) }}
+        union
+        -- A name that stood on a listing counts while the listing does.
+        select {{ function('name_key') }}(other.subject_name) as name_key
+        from {{ ref('credit_item') }} as other
+        where
+            other.subject_id = concerned.subject_id
+            and other.status = 'ACTIVE'
+            and {{ held_at('other', known_at) }}
+    ) as found
+    group by concerned.subject_id
+    having count(*) > 1
+{%- endmacro %}
 
 {# Every reason that keeps a listing out of a product; no reason means it may leave. #}
 {% macro listing_decisions(listings, day, changed_only=false) %}

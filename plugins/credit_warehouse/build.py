@@ -88,7 +88,8 @@ def _rules_changed() -> bool:
 def _note_unsent(build_id: int, anew: bool) -> None:
     """Which items the feeds have to be told of: what this build changed, or all there are."""
     changed = (
-        "select item_id from exports.listing_decision union select item_id from exports.feed_entry"
+        "select item_id from exports.listing_decision union select item_id from exports.punishment_directive"
+        " union select item_id from exports.feed_entry"
         if anew
         else "select item_id from core.changed_item"
     )

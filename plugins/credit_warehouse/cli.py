@@ -566,6 +566,8 @@ def feed_check(
     for entry in found.entries:
         flags = "，异议中 contested" * bool(entry.get("is_contested"))
         flags += "，待法院确认 awaits the court" * bool(entry.get("awaits_court_confirmation"))
+        flags += "，依法院令连带，本人未被列入 named in an order, not listed" * bool(entry.get("court_order"))
+        flags += "，退出名单后依法保留 retained by law" * bool(entry.get("is_retained"))
         console.print(
             f"- {entry['measure_code']} {entry.get('measure_zh')}（{entry.get('effect_type')}{flags}）"
             f" {entry.get('legal_basis')}；指令 directive {entry.get('directive_id')}",

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import yaml
+from psycopg import sql
 
 from credit_warehouse.db import connect, sqlalchemy_url
 from credit_warehouse.declarations import Source
@@ -18,6 +19,9 @@ from credit_warehouse.settings import PROJECT_ROOT
 
 EXPECTATIONS = PROJECT_ROOT / "expectations"
 PRODUCT_MAX_SHRINK = 0.5
+HARMED_SHOWN = 5
+"""How many of those who would have been hit are shown, masked."""
+ENTRY_KEYS = {"listing_id", "directive_id", "item_id"}
 TABLE_RULES = {"expect_table_row_count_to_be_between", "expect_table_columns_to_match_set"}
 Rule = dict[str, Any]
 
@@ -114,7 +118,54 @@ def check_product(product: str, build_id: int) -> list[Checked]:
         )
         results = validate(f'select * from exports."{product}"', rules)
         _keep(connection, "exports", product, results, build_id=build_id)
+        for rule, result in zip(rules, results, strict=True):
+            if not result.success:
+                _keep_harm(connection, product, build_id, rule)
     return [result for result in results if not result.success and result.severity == "stop"]
+
+
+def _keep_harm(connection: psycopg.Connection, product: str, build_id: int, rule: Rule) -> None:
+    """Who would have been hit, had the product left as it is: how many, how many of them anew, a few of them masked.
+
+    Anew is whoever is in no feed of the product now: the simulation is against what is out there.
+    """
+    from credit_warehouse.report.masking import masked  # the report's templates, which a green gate need not load
+
+    query = _hits(connection, product, rule)
+    found = connection.execute(query).fetchall() if query else []
+    if not found:
+        return
+    shown = [f"{masked(name or '')} {masked(number or '')}".strip() for _, _, name, number in found[:HARMED_SHOWN]]
+    connection.execute(
+        "insert into audit.gate_harm (build_id, target, rule_id, entries, subjects, newly, shown)"
+        " values (%s, %s, %s, %s, %s, %s, %s)",
+        [build_id, product, rule["rule"], sum(row[0] for row in found), len(found), sum(row[1] for row in found),
+         shown],
+    )  # fmt: skip
+
+
+def _hits(connection: psycopg.Connection, product: str, rule: Rule) -> sql.Composed | None:
+    """The query for one row a person or unit that the rule found; none where a rule is about the table as such."""
+    if "unexpected_rows_query" not in rule["kwargs"]:
+        return None
+    table = sql.Identifier("exports", product)
+    # As Great Expectations reads it: braces are doubled, the batch is the product.
+    wanted = rule["kwargs"]["unexpected_rows_query"].format(batch=table.as_string(connection))
+    try:
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.execute(f"select * from ({wanted}) as found limit 0".encode())
+            assert cursor.description
+            key = cursor.description[0].name
+    except psycopg.Error:  # a rule that cannot be evaluated has stopped the product already
+        return None
+    assert key in ENTRY_KEYS, f"{rule['rule']} names its rows by {key}"
+    return sql.SQL(
+        "select count(*), (not bool_or(exists (select from exports.feed_entry as held where held.item_id = hit.item_id"
+        " and held.feed in (select feed from audit.export_ledger where product = {product}))))::int as newly,"
+        " hit.subject_name, hit.identifier_shown"
+        " from {table} as hit where hit.{key}::text in (select found.{key}::text from ({wanted}) as found)"
+        " group by hit.subject_name, hit.identifier_shown order by newly desc, min(hit.item_id)"
+    ).format(product=sql.Literal(product), table=table, key=sql.Identifier(key), wanted=sql.SQL(wanted))
 
 
 def load_rules(path: Path) -> list[Rule]:

@@ -143,6 +143,7 @@ LEAN = {
     "test_archive.py",
     "test_feed_steps.py",
     "test_feeds.py",
+    "test_harm.py",
     "test_identity.py",
     "test_law_cases.py",
     "test_law_properties.py",
@@ -153,6 +154,7 @@ LEAN = {
     "test_record.py",
     "test_receipts.py",
     "test_rejections.py",
+    "test_related.py",
     "test_removals.py",
     "test_replay.py",
 }

@@ -554,8 +554,8 @@ def test_what_namesakes_share_reaches_no_product_though_every_switch_is_on(seen:
     _, stopped = reviewed
     assert seen.reasons("NO-AGE") == (None, None)
     assert stopped == {
-        "exposure_publication": ["EXPOSURE_NAMESAKES"],
-        "punishment_directive": ["DIRECTIVE_NAMESAKES"],
+        "exposure_publication": ["EXPOSURE_NAME_ALONE"],
+        "punishment_directive": ["DIRECTIVE_NAME_ALONE"],
     }
     assert seen.held("NO-AGE") == set()
 

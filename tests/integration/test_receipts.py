@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -19,6 +20,7 @@ from credit_warehouse.export import export_build, keys, removals
 from credit_warehouse.feed_consumer import FeedRefused
 from credit_warehouse.feed_home import FolderSource, Home
 from credit_warehouse.feed_protocol import canonical, read_key
+from credit_warehouse.report import write_report
 from providers import company_listing, correction, deletion, listing, name, resident_id, revocation, uscc
 
 COURT = "court_defaulters"
@@ -319,6 +321,20 @@ def test_the_effect_counts_what_came_after_the_listing(answered: Any) -> None:
         ("杭州市上城区人民法院", date(2026, 2, 1), 3, 2, 22, 1, "1000", "250.50"),
         ("示例法院", date(2026, 2, 1), 1, 0, None, 0, None, None),
     ]  # fmt: skip
+
+
+def test_the_report_shouts_of_feedback_without_right_and_names_nobody(answered: Any) -> None:
+    page = write_report().read_text("utf-8")
+    assert "2 次反馈：撤下之后仍据以惩戒" in page and "1 次反馈：指令所指为他人" in page
+    section = page[page.index('id="feedback"') : page.index('id="court-questions"')]
+    rows = [re.sub(r"<[^>]+>", " ", row).split() for row in re.findall(r"<tr>(.*?)</tr>", section, re.DOTALL)]
+    told = {row[1]: row[2:-2] for row in rows if len(row) > 5 and row[1].isupper()}
+    # Unit, acts, subjects, and acts after the unit had taken the withdrawal by its own receipt.
+    assert told == {
+        "AFTER_WITHDRAWAL": ["财政局", "cz", "2", "2", "2"], "OTHER_SUBJECT": ["财政局", "cz", "1", "1", "0"],
+    }  # fmt: skip
+    for person in (1, 2, 3, 4):
+        assert name(person) not in page and resident_id(person) not in page
 
 
 def test_broken_feedback_stops_neither_the_lane_nor_an_export(answered: Any) -> None:

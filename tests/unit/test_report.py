@@ -16,9 +16,11 @@ from credit_warehouse.report.facts import (
     CourtQuestionLine,
     DbtNode,
     Facts,
+    FeedbackAlarmLine,
     FeedLine,
     GateFinding,
     GateLine,
+    HarmLine,
     Outcome,
     Period,
     ProductLine,
@@ -166,6 +168,11 @@ def takedown(**changes: Any) -> TakedownLine:
     return replace(TakedownLine("WITHDRAWN", "法院已删除", 1, 1, 0, 0, 0, 0, 0, 9), **changes)
 
 
+def alarm(**changes: Any) -> FeedbackAlarmLine:
+    """A department acted twice on directives that had been withdrawn, once after it had taken the withdrawal."""
+    return replace(FeedbackAlarmLine("department", "cz", "财政局", "AFTER_WITHDRAWAL", 2, 2, 1, NOON), **changes)
+
+
 QUIET = Facts(
     Period(DAY, NOON, True, 1, "succeeded", NOON, NOON, NOON),
     sources=[source()],
@@ -206,6 +213,8 @@ class TestAttention:
             ({"takedowns": [takedown(removals=2, met=1, late=1)]}, "TAKEDOWN_LATE", "stop"),
             ({"court_questions": [CourtQuestionLine("MINOR_LISTED", "列入时未成年", "R5", 1, 1, DAY)]},
              "ASK_THE_COURT", "warn"),
+            ({"feedback_alarms": [alarm()]}, "AFTER_WITHDRAWAL", "stop"),
+            ({"feedback_alarms": [alarm(standing="OTHER_SUBJECT")]}, "OTHER_SUBJECT", "stop"),
         ],
     )  # fmt: skip
     def test_rule(self, change: dict[str, object], rule: str, tone: str):
@@ -223,6 +232,31 @@ class TestAttention:
         found = notices(replace(QUIET, findings=[finding]))[0]
         assert (found.rule, found.tone) == ("EXPOSURE_ADULT", "stop")
         assert "撤下照常" in found.detail
+
+    def test_whom_a_red_gate_kept_from_harm_is_told_masked_and_chinese_first(self):
+        finding = GateFinding(
+            "exports", "punishment_directive", None, "DIRECTIVE_OFFICER", "没抄成", "stop", False, "", "2", None, False
+        )
+        harm = HarmLine("punishment_directive", "DIRECTIVE_OFFICER", "没有抄成", 90, 6, 4, ["张* 3702**************"])
+        facts = replace(QUIET, findings=[finding], harms=[harm])
+        (told,) = [notice for notice in notices(facts) if "波及" in notice.zh]
+        assert (told.rule, told.tone) == ("DIRECTIVE_OFFICER", "stop")
+        assert told.zh == "联合惩戒指令：若放行将波及 6 个主体，其中 4 个为新增"
+        assert "90 条" in told.detail and "张* 3702**************等" in told.detail
+        page = render(facts, [])
+        assert "Who would have been hit, masked" in page
+        # A warning stops nobody, and is told as one.
+        lenient = replace(facts, findings=[replace(finding, severity="warn")])
+        assert {notice.tone for notice in notices(lenient) if "波及" in notice.zh} == {"warn"}
+
+    def test_acting_after_a_withdrawal_is_told_with_the_unit_and_whether_it_knew(self):
+        facts = replace(QUIET, feedback_alarms=[alarm(), alarm(unit_kind="bank", unit_code=None, department=None)])
+        (told,) = [notice for notice in notices(facts) if notice.rule == "AFTER_WITHDRAWAL"]
+        assert told.zh == "4 次反馈：撤下之后仍据以惩戒"
+        assert "2 个单位" in told.detail and "2 次是在该单位已接收撤下之后" in told.detail
+        assert told.en == "directive acted on after withdrawal"
+        page = render(facts, [])
+        assert "财政局" in page and "银行" in page
 
     def test_the_gate_that_refused_a_file_is_not_told_twice(self):
         finding = GateFinding(

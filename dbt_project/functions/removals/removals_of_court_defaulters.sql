@@ -59,3 +59,19 @@ where
     and said.subject_kind = 'person'
     and said.name_key <> {{ function('name_key').include(database=false) }}(listing.subject_name)
     and exists (select from exports.feed_entry as entry where entry.item_id = listing.item_id)
+union all
+-- The same holds for whom an order names under that number.
+select
+    named.item_id,
+    'IDENTITY_CONFLICT' as reason,
+    said.effective_at,
+    said._batch_id,
+    said._row_no,
+    null::text as delete_reason
+from said
+inner join core.related_order as named on said.subject_id = named.subject_id
+where
+    said.item_action in ('A', 'U')
+    and said.subject_kind = 'person'
+    and said.name_key <> {{ function('name_key').include(database=false) }}(named.subject_name)
+    and exists (select from exports.feed_entry as entry where entry.item_id = named.item_id)

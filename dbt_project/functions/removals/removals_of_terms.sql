@@ -29,3 +29,18 @@ where
     )
     and listing.identity_tier is distinct from 'T1'
     and exists (select from exports.feed_entry as entry where entry.item_id = listing.item_id)
+union all
+-- And what a law had let outlast a listing.
+select distinct
+    entry.item_id,
+    'RETENTION_ENDED' as reason,
+    (entry.body::json ->> 'until')::timestamptz as effective_at,
+    null::bigint as batch_id,
+    null::bigint as row_no,
+    null::text as delete_reason
+from marts.defaulter_listing as listing
+inner join exports.feed_entry as entry on listing.item_id = entry.item_id
+where
+    listing.status = 'DELETED'
+    and (entry.body::json ->> 'is_retained')::boolean
+    and (entry.body::json ->> 'until')::date <= day

@@ -90,6 +90,21 @@ candidates as (
             feedback.measure_code = duty.measure_code
             and (feedback.source = 'bank_rejections' or feedback.unit_code = duty.department_code)
     where feedback.directive_id is null
+    union all
+    select
+        feedback.source,
+        feedback.unit_code,
+        feedback.feedback_number,
+        'punishment-' || duty.department_code as feed,
+        {{ directive_id('named.item_id', 'feedback.measure_code', 'duty.department_code') }} as directive_id,
+        false as is_named
+    from feedback
+    inner join {{ ref('related_order') }} as named on feedback.subject_id = named.subject_id
+    inner join {{ ref('measure_department') }} as duty
+        on
+            feedback.measure_code = duty.measure_code
+            and (feedback.source = 'bank_rejections' or feedback.unit_code = duty.department_code)
+    where feedback.directive_id is null
 ),
 
 meant as (
@@ -99,7 +114,7 @@ meant as (
         withdrawn.sequence as withdrawn_with,
         case
             when held.entry_id is null and ever.item_id is null then 'NO_DIRECTIVE'
-            when feedback.subject_id <> listing.subject_id then 'OTHER_SUBJECT'
+            when feedback.subject_id <> coalesce(listing.subject_id, named.subject_id) then 'OTHER_SUBJECT'
             -- Of an entry that came back only its newest writing is known; where that is later, the tombstone speaks.
             when withdrawn.removed_at is not null and (held.entry_id is null or sent.exported_at > feedback.handled_at)
                 then 'AFTER_WITHDRAWAL'
@@ -134,6 +149,7 @@ meant as (
         limit 1
     ) as withdrawn on true
     left join {{ ref('defaulter_listing') }} as listing on coalesce(held.item_id, ever.item_id) = listing.item_id
+    left join {{ ref('related_order') }} as named on coalesce(held.item_id, ever.item_id) = named.item_id
 ),
 
 chosen as (

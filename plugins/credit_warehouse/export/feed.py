@@ -38,6 +38,9 @@ from credit_warehouse.feed_protocol import (
 )
 from credit_warehouse.settings import settings
 
+FETCHED = 5_000
+"""Lines fetched at once: at the library's hundred, a full set is written at the pace of its round trips."""
+
 
 def write(product: Product, build_id: int, *, additions: bool) -> list[str]:
     """Bring every feed of ``product`` to the state of ``build_id``; return the feeds written.
@@ -277,6 +280,7 @@ def _set_hash(connection: psycopg.Connection, feed: str) -> str:
             for (line,) in cursor.execute("select body from exports.feed_entry where feed = %s", [feed]):
                 total.add(line.encode())
     with connection.cursor(name="changes") as cursor:
+        cursor.itersize = FETCHED
         cursor.execute(
             "select held.body, case when change.op <> 'REMOVE' then change.body end from change"
             " left join exports.feed_entry held using (feed, entry_id) where feed = %s",
@@ -319,6 +323,7 @@ def _dump(connection: psycopg.Connection, path: Path, query: Any, feed: str) -> 
     """Write one text a line; return name, rows, bytes and sha256."""
     digest, rows, size = hashlib.sha256(), 0, 0
     with path.open("wb") as out, connection.cursor(name="dump") as cursor:
+        cursor.itersize = FETCHED
         cursor.execute(query, [feed])
         for (text,) in cursor:
             line = text.encode() + b"\n"

@@ -86,7 +86,26 @@ def screen(day: date) -> int:
             connection.execute(
                 "update audit.batch set screened_at = clock_timestamp() where batch_id = any(%s)", [batches]
             )
+        found += _enter_related(connection)
     return found
+
+
+def _enter_related(connection: psycopg.Connection) -> int:
+    """What ends a unit's listing ends what rests on it: directives on the officers whom a court's order names."""
+    return connection.execute(
+        "insert into exports.removal"
+        " (item_id, reason, source, effective_at, received_at, batch_id, row_no, delete_reason)"
+        " select distinct on (named.item_id, removal.reason, removal.effective_at, removal.batch_id)"
+        " named.item_id, removal.reason, removal.source, removal.effective_at, removal.received_at, removal.batch_id,"
+        " removal.row_no, removal.delete_reason"
+        " from exports.removal"
+        " join core.exclusion_reason known on known.reason = removal.reason and known.bars_directive"
+        " join core.credit_item listing on listing.item_id = removal.item_id and listing.source = 'court_defaulters'"
+        " join core.related_order named on named.unit_id = listing.subject_id"
+        # Another listing of the unit in the same case may carry the order; the next build then brings it back.
+        " and named.case_number = staging.case_number(listing.item_title)"
+        " where removal.sent_at is null on conflict do nothing"
+    ).rowcount
 
 
 def _enter(connection: psycopg.Connection, function: sql.Composed, source: str | None) -> int:

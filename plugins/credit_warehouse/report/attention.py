@@ -66,9 +66,11 @@ def notices(facts: Facts) -> list[Notice]:
         *_build(facts),
         *_left_behind(facts),
         *_takedowns(facts),
+        *_acted_without_right(facts),
         *_court_questions(facts),
         *_refused(facts),
         *_gates(facts),
+        *_harms(facts),
         *_dbt(facts),
         *_sources(facts),
         *_export(facts),
@@ -143,6 +145,23 @@ def _takedowns(facts: Facts) -> Iterator[Notice]:
             "removals are later than their clock allows",
             "takedowns",
             "TAKEDOWN_LATE",
+        )
+
+
+def _acted_without_right(facts: Facts) -> Iterator[Notice]:
+    for standing, word in wording.STANDINGS.items():
+        lines = [line for line in facts.feedback_alarms or [] if line.standing == standing]
+        if not lines:
+            continue
+        forewarned = sum(line.forewarned for line in lines)
+        yield Notice(
+            "stop",
+            f"{sum(line.acts for line in lines):,} 次反馈：{word}",
+            f"涉及 {len(lines):,} 个单位，其中 {forewarned:,} 次是在该单位已接收撤下之后。"
+            "请立即要求停止并恢复原状，逐项见 marts.punishment_feedback。",
+            "directive acted on after withdrawal" if standing == "AFTER_WITHDRAWAL" else "acted on another's directive",
+            "feedback",
+            standing,
         )
 
 
@@ -222,6 +241,23 @@ def _gates(facts: Facts) -> Iterator[Notice]:
             "vacuous passes: an empty column proves nothing",
             "gates",
             "VACUOUS_PASS",
+        )
+
+
+def _harms(facts: Facts) -> Iterator[Notice]:
+    severities = {(finding.target, finding.rule_id): finding.severity for finding in facts.findings}
+    for line in facts.harms:
+        stops = severities.get((line.target, line.rule_id)) == "stop"
+        yield Notice(
+            "stop" if stops else "warn",
+            f"{wording.PRODUCTS.get(line.target, line.target)}：若放行将波及 {line.subjects:,} 个主体，"
+            f"其中 {line.newly:,} 个为新增",
+            f"{line.title_zh}；共 {line.entries:,} 条。已遮蔽：{'、'.join(line.shown)}"
+            + ("等" if line.subjects > len(line.shown) else "")
+            + "。",
+            "who would have been hit, masked",
+            "gates",
+            line.rule_id,
         )
 
 

@@ -310,6 +310,36 @@ class GateFinding:
 
 
 @dataclass(frozen=True)
+class HarmLine:
+    """Whom a product would have hit, had its gate let it pass: by rule, in the newest check of the period."""
+
+    target: str
+    rule_id: str
+    title_zh: str
+    entries: int
+    subjects: int
+    newly: int
+    """Of these, in no feed of the product now."""
+    shown: list[str]
+    """A few of them, masked."""
+
+
+@dataclass(frozen=True)
+class FeedbackAlarmLine:
+    """Feedback of one unit that acted without right, received in the period."""
+
+    unit_kind: str
+    unit_code: str | None
+    department: str | None
+    standing: str
+    acts: int
+    subjects: int
+    forewarned: int
+    """Acts after the unit had taken the withdrawal, by its own receipt."""
+    last_acted_at: datetime | None
+
+
+@dataclass(frozen=True)
 class DbtGroup:
     """dbt nodes of one kind and status in the build."""
 
@@ -371,6 +401,8 @@ class Facts:
     court_questions: list[CourtQuestionLine] | None = None
     gates: list[GateLine] = field(default_factory=list)
     findings: list[GateFinding] = field(default_factory=list)
+    harms: list[HarmLine] = field(default_factory=list)
+    feedback_alarms: list[FeedbackAlarmLine] | None = None
     dbt_groups: list[DbtGroup] = field(default_factory=list)
     dbt_nodes: list[DbtNode] = field(default_factory=list)
     builds: list[BuildLine] = field(default_factory=list)

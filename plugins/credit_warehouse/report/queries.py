@@ -116,6 +116,8 @@ class Reader:
             court_questions=self.court_questions(),
             gates=self.gates(),
             findings=self.findings(),
+            harms=self.harms(),
+            feedback_alarms=self.feedback_alarms(),
             dbt_groups=self.dbt_groups(),
             dbt_nodes=self.dbt_nodes(),
             builds=self.builds(),
@@ -679,7 +681,11 @@ class Reader:
                 select
                     sent.product,
                     count(*) as held,
-                    count(*) filter (where case sent.product {bars} end is not null) as overdue
+                    count(*) filter (
+                        where case sent.product {bars} end is not null
+                        -- What a law lets outlast a listing, to its day (市北区意见四（二）5).
+                        and not coalesce((feed_entry.body::json ->> 'is_retained')::boolean, false)
+                    ) as overdue
                 from exports.feed_entry
                 inner join sent using (feed)
                 left join exports.listing_decision as decision using (item_id)
@@ -842,6 +848,63 @@ class Reader:
             where not success or vacuous
             order by success, severity, suite, target, result_id
             """,
+        )
+
+    def harms(self) -> list[facts.HarmLine]:
+        """Whom the rules that failed would have let be hit, where the newest check still says so."""
+        if not self.has("audit.quality_result", "audit.gate_harm"):
+            return []
+        return self._rows(
+            facts.HarmLine,
+            """
+            with newest as (
+                select distinct on (target, rule_id) result.*
+                from audit.quality_result as result
+                inner join audit.build using (build_id)
+                where suite = 'exports' and build.business_date = %(day)s
+                order by target, rule_id, result_id desc
+            )
+            select distinct on (newest.target, newest.rule_id)
+                newest.target, newest.rule_id, newest.title_zh, harm.entries, harm.subjects, harm.newly, harm.shown
+            from newest
+            inner join audit.gate_harm as harm
+                on
+                    newest.build_id = harm.build_id
+                    and newest.target = harm.target
+                    and newest.rule_id = harm.rule_id
+                    and harm.checked_at >= newest.checked_at
+            where not newest.success
+            order by newest.target, newest.rule_id, harm.harm_id desc
+            """,
+        )
+
+    def feedback_alarms(self) -> list[facts.FeedbackAlarmLine] | None:
+        """Who acted on a directive that was withdrawn, or is another's, as told in the period."""
+        if not self.has("marts.punishment_feedback"):
+            return None
+        return self._rows(
+            facts.FeedbackAlarmLine,
+            sql.SQL(
+                """
+            with known as (select distinct department_code, department from {departments} as every)
+            select
+                case source when 'bank_rejections' then 'bank' else 'department' end as unit_kind,
+                -- What a unit writes of itself could be anybody's name; a code that looks like one is shown.
+                case when unit_code ~ '^[A-Za-z][A-Za-z0-9-]{{0,19}}$' and unit_code !~ '[0-9]{{7}}' then unit_code end
+                    as unit_code,
+                min(known.department) as department,
+                standing,
+                count(*) as acts,
+                count(distinct coalesce(subject_id, feedback_number)) as subjects,
+                count(*) filter (where withdrawal_taken_at <= handled_at) as forewarned,
+                max(handled_at) as last_acted_at
+            from marts.punishment_feedback as told
+            left join known on told.source = 'punishment_feedback' and told.unit_code = known.department_code
+            where is_alarm and received_at > coalesce(%(since)s::timestamptz, '-infinity')
+            group by 1, 2, standing
+            order by standing, acts desc, 2
+            """
+            ).format(departments=self._or_empty("core.department", "department_code", "department")),
         )
 
     def dbt_groups(self) -> list[facts.DbtGroup]:

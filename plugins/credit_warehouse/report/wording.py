@@ -51,6 +51,12 @@ NODE_STATUSES = {
     "error": "出错",
     "skipped": "未执行",
 }
+STANDINGS = {
+    "AFTER_WITHDRAWAL": "撤下之后仍据以惩戒",
+    "OTHER_SUBJECT": "指令所指为他人",
+}
+"""Of feedback that is an alarm."""
+UNIT_KINDS = {"department": "部门", "bank": "银行"}
 NO_LONGER_APPLIES = "不再符合列入条件"
 
 

@@ -52,8 +52,22 @@ judged as (
                 then 'DATE_INVALID:LASJStr'
             when relation not in ('法定代表人', '主要负责人', '影响债务履行的直接责任人员', '实际控制人', '本人')
                 then 'RELATION_UNKNOWN:ryxz'
-        end as rejection
+        end as rejection,
+        case when identifier_verdict = 'VALID' then {{ function('resident_id_18') }}(identifier) end as resident_id
     from typed
+),
+
+-- Whoever the number shows to have been a minor when the case was filed was none to be restricted for a unit (R5).
+shown as (
+    select
+        judged.*,
+        coalesce(
+            substr(resident_id, 7, 8)::date > (filed_on - make_interval(years => {{ rule_parameter('ADULT_AGE') }}))::date,
+            false
+        ) as is_minor,
+        coalesce(case substr(resident_id, 17, 1)::int % 2 when 1 then '男' else '女' end <> sex, false)
+            as contradicts_document
+    from judged
 )
 
 select
@@ -92,5 +106,9 @@ select
     sex,
     relation,
     unit_name,
-    unit_code
-from judged
+    unit_code,
+    -- The listed unit whose officer the court names: by its code, never by its name.
+    {{ function('subject_id') }}('organisation', unit_code) as unit_id,
+    is_minor,
+    contradicts_document
+from shown
