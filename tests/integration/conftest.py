@@ -140,9 +140,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
 # Many builds and none that dbt's data tests are about: a third of a build is spent on them, and they run with every
 # build of the other modules, of the end-to-end tests and of course of the warehouse itself.
 LEAN = {
+    "test_analyst_guide.py",
     "test_archive.py",
+    "test_business_date.py",
+    "test_explain.py",
     "test_feed_steps.py",
+    "test_feed_year.py",
     "test_feeds.py",
+    "test_gates.py",
     "test_harm.py",
     "test_identity.py",
     "test_law_cases.py",
@@ -157,6 +162,8 @@ LEAN = {
     "test_related.py",
     "test_removals.py",
     "test_replay.py",
+    "test_three_days.py",
+    "test_vault.py",
 }
 
 
