@@ -151,11 +151,14 @@ def disagreement(case: Case, world: Played) -> list[str]:
                 if raised != set(expected.alerts) & ALERTS:
                     wrong.append(f"{question.day} {alias}: alerts {sorted(raised)}, not {expected.alerts}")
         for product in ("publication", "directive"):
-            named = {row["subject_name"] for row in found[product].values()}
+            named = {row["subject_name"] for row in found[product].values() if not row.get("related_role")}
             wrong += [
                 f"{question.day} {alias}: in a {product}" for alias in question.nobody if case.called(alias) in named
             ]
         ours = {case.called(f"P{number}") for number in range(1, 10)}
+        reached = {row["subject_name"] for row in found["directive"].values() if row["related_role"]}
+        if {case.called(alias) for alias in question.officers} != ours & reached:
+            wrong.append(f"{question.day}: directives reach other officers than {question.officers}")
         bound = {case.called(who) for who in question.limited.values() if who}
         if question.limited and bound != ours & found["order"].keys():
             wrong.append(f"{question.day}: other persons are restricted than the order names")

@@ -83,7 +83,8 @@ class Question(Strict):
     day: date
     known: date | None = None
     listings: dict[str, Expected] = {}
-    nobody: list[str] = Field(default=[], description="who may be in neither product")
+    nobody: list[str] = Field(default=[], description="who may be in neither product as somebody listed")
+    officers: list[str] = Field(default=[], description="on whom there are directives because an order names an office")
     limited: dict[str, str | None] = Field(default={}, description="order -> whom it binds, nobody once lifted")
     rejected: list[str] | None = None
 
