@@ -50,6 +50,21 @@ with changed as (
         (select max(build_id) from {{ source('audit', 'build') }} where status = 'succeeded'), 0
     )
     union
+    -- A name that only an item had said counts for more from the day that somebody else says it, too.
+    select item.item_id
+    from {{ ref('mention') }} as said
+    inner join {{ ref('subject_name') }} as names
+        on
+            said.subject_id = names.subject_id
+            and said.name_key = names.name_key
+            and said.recorded_at = names.said_elsewhere_at
+    inner join {{ ref('credit_item') }} as item
+        on
+            said.subject_id = item.subject_id
+            and item.recorded_to = 'infinity'
+            and item.source in ('court_defaulters', 'court_consumption_limits')
+    where not said.is_item and said.subject_kind = 'person'
+    union
     select item_id
     from {{ ref('contested_item') }}
     where _build_id = {{ current_build() }}
