@@ -87,4 +87,6 @@ def home_like(prepared: Home, path: Path) -> Home:
     """A home with keys, rules and empty tables of another, in which nothing runs."""
     # Python's own copy would give the database's files to whoever runs the tests.
     subprocess.run(["cp", "-a", str(prepared.path), str(path)], check=True)
+    # Two copies begun at the same moment would both find the same port free.
+    (path / "run" / "ports.json").unlink()
     return Home(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from credit_warehouse.settings import PROJECT_ROOT, settings
 from credit_warehouse.stack import ports, postgres, service
 from credit_warehouse.stack.airflow_api import AirflowApi
 from credit_warehouse.stack.ending import runs
-from credit_warehouse.stack.processes import members
+from credit_warehouse.stack.processes import ProcessFailed, members
+from credit_warehouse.stack.unprivileged import Unprivileged
 from credit_warehouse.stack.waiting import wait_until
 
 DAGS = """
@@ -173,6 +175,28 @@ def test_a_start_after_a_kill_clears_what_is_left(api: AirflowApi, dags: Path) -
     assert ends(again, "endless", "cut") == "failed"
     again.trigger("quick", run_id="after")
     assert ends(again, "quick", "after") == "success"
+
+
+def test_a_copied_home_never_takes_the_server_of_the_original_for_its_own(
+    api: AirflowApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = ports.known(settings().run, postgres.NAME)
+    shutil.copytree(settings().home / "secrets", tmp_path / "copy" / "secrets")
+    (tmp_path / "copy" / "postgres").mkdir()
+    slow = tmp_path / "postgres"
+    slow.write_text("#!/bin/sh\nexec sleep 1\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("WAREHOUSE_HOME", str(tmp_path / "copy"))
+    monkeypatch.setattr(postgres, "binaries", lambda: tmp_path)
+    monkeypatch.setattr(postgres, "unprivileged", lambda *_: Unprivileged())
+    monkeypatch.setattr(ports, "claim", lambda *_: taken)
+    settings.cache_clear()
+    with pytest.raises(ProcessFailed, match="PostgreSQL does not start"):
+        postgres.start(service.processes())
+    assert not (settings().run / "postgres.port").exists()
+    monkeypatch.undo()
+    settings.cache_clear()
+    assert stack.status().running and api.health()
 
 
 def test_a_stop_leaves_no_process_and_no_port(api: AirflowApi) -> None:

@@ -114,7 +114,7 @@ def launch(processes: Processes, user: Unprivileged, data: Path, env: Mapping[st
         port = ports.claim(settings().run, NAME)
         command = [*user.prefix, str(binaries() / "postgres"), "-D", str(data), *arguments(port)]
         record = processes.start(NAME, command, env, stop_signal=signal.SIGINT, leader_only=True)
-        if answers(processes, record, port):
+        if answers(processes, record, port, data):
             return port
         processes.stop([NAME])
         if ports.is_free(port):
@@ -122,17 +122,21 @@ def launch(processes: Processes, user: Unprivileged, data: Path, env: Mapping[st
     raise ProcessFailed(f"PostgreSQL does not start; see {record.log}")
 
 
-def answers(processes: Processes, record: Record, port: int) -> bool:
-    """Wait until the server accepts connections (True) or has ended (False)."""
+def answers(processes: Processes, record: Record, port: int, data: Path) -> bool:
+    """Wait until the server of ``data`` accepts connections (True) or has ended (False).
+
+    Another server may have taken the port meanwhile: that of a copied or restored home even has the same passwords.
+    """
 
     def outcome() -> str | None:
         if not processes.is_running(record):
             return "ended"
         try:
-            psycopg.connect(superuser(port), connect_timeout=5).close()
+            with psycopg.connect(superuser(port), connect_timeout=5) as connection:
+                ((served,),) = connection.execute("select current_setting('data_directory')")
         except psycopg.OperationalError:
             return None
-        return "ready" if processes.is_running(record) else "ended"
+        return "ready" if Path(served).resolve() == data.resolve() else None
 
     # Recovery after a crash may replay max_wal_size.
     return wait_until(outcome, timeout=300, what=f"PostgreSQL; see {record.log}") == "ready"
