@@ -44,10 +44,6 @@ MARTS = Asset("marts")
 INGEST = "ingest__"
 
 
-class DeliveryRefused(AirflowFailException):  # type: ignore[misc]  # mypy skips Airflow: its classes are Any
-    """Something of a source was refused; the run says so by failing. The refusal is the news, not the failure."""
-
-
 def raw_asset(source: str) -> Asset:
     """The asset that says new accepted rows of a source lie in ``raw``."""
     return Asset(f"raw.{source}")
@@ -119,7 +115,7 @@ def tell_outcome(source_id: str) -> None:
     """
     refused = _refusals(source_id, get_current_context()["run_id"])
     if refused:
-        raise DeliveryRefused("; ".join(f"{source_id} [{rule}] {zh} | {en}" for rule, zh, en in refused))
+        raise AirflowFailException("; ".join(f"{source_id} [{rule}] {zh} | {en}" for rule, zh, en in refused))
 
 
 def _refusals(source_id: str, run_id: str) -> list[tuple[str, str, str]]:
@@ -190,10 +186,10 @@ def alert_failure(context: Any) -> None:
     if dag_id.startswith(INGEST):
         source = dag_id.removeprefix(INGEST)
         try:
-            # A task that broke off may have refused something before.
-            if isinstance(error, DeliveryRefused) or _refusals(source, run_id):
+            # Only tell_outcome fails for good at once; a task that broke off may have refused something before.
+            if isinstance(error, AirflowFailException) or _refusals(source, run_id):
                 alerts.send(alerts.refused(source, run_id))
-            if isinstance(error, DeliveryRefused):
+            if isinstance(error, AirflowFailException):
                 return
         except Exception:  # without the database, the failure itself is told
             pass

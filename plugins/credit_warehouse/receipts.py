@@ -11,8 +11,10 @@ import hashlib
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,16 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Sent:
+    """A delivery of a feed as the ledger has it."""
+
+    manifest_sha256: str
+    set_hash: str
+    at: datetime
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Taken:
     """What became of the receipts of one folder."""
 
@@ -86,7 +98,7 @@ def take_in(folder: Path) -> Taken:
                 known += 1
                 continue
             told = _object(content)
-            rule = _fault(connection, told)
+            rule = fault(told, partial(_sent, connection))
             if rule is None:
                 _accept(connection, sha256, told)
                 accepted += 1
@@ -122,31 +134,38 @@ def _is_known(connection: psycopg.Connection, sha256: str) -> bool:
     return bool(row and row[0])
 
 
-def _fault(connection: psycopg.Connection, told: dict[str, Any]) -> str | None:
-    """The first thing that cannot be true."""
+def fault(told: dict[str, Any], sent: Callable[[str, int], Sent | None]) -> str | None:
+    """Return the first rule of ``REASONS`` that a receipt breaks; ``sent`` finds the delivery of a feed and number."""
     if _is_misshapen(told):
         return "RECEIPT_FORMAT"
     claimed = {name: value for name, value in told.items() if name != "sha256"}
     if hashlib.sha256(canonical(claimed)).hexdigest() != told["sha256"]:
         return "RECEIPT_DAMAGED"
-    sent = connection.execute(
-        "select manifest_sha256, set_hash, added, updated, removed, total, exported_at from audit.export_ledger"
-        " where feed = %s and sequence = %s",
-        [told["feed"], told["sequence"]],
-    ).fetchone()
-    if sent is None:
+    delivery = sent(told["feed"], told["sequence"])
+    if delivery is None:
         return "RECEIPT_UNKNOWN"
-    manifest_sha256, set_hash, *counts, exported_at = sent
-    if told["manifest_sha256"] != manifest_sha256:
+    if told["manifest_sha256"] != delivery.manifest_sha256:
         return "RECEIPT_MANIFEST"
-    if told["set_hash"] != set_hash:
+    if told["set_hash"] != delivery.set_hash:
         return "RECEIPT_SET_HASH"
-    if told["counts"] != dict(zip((*COUNTED.values(), "total"), counts, strict=True)):
+    if told["counts"] != delivery.counts:
         return "RECEIPT_COUNTS"
     applied_at = datetime.fromisoformat(told["applied_at"])
-    if not exported_at - CLOCK_MAY_DIFFER <= applied_at <= datetime.now().astimezone() + CLOCK_MAY_DIFFER:
+    if not delivery.at - CLOCK_MAY_DIFFER <= applied_at <= datetime.now().astimezone() + CLOCK_MAY_DIFFER:
         return "RECEIPT_CLOCK"
     return None
+
+
+def _sent(connection: psycopg.Connection, feed: str, sequence: int) -> Sent | None:
+    row = connection.execute(
+        "select manifest_sha256, set_hash, exported_at, added, updated, removed, total from audit.export_ledger"
+        " where feed = %s and sequence = %s",
+        [feed, sequence],
+    ).fetchone()
+    if row is None:
+        return None
+    manifest_sha256, set_hash, at, *counts = row
+    return Sent(manifest_sha256, set_hash, at, dict(zip((*COUNTED.values(), "total"), counts, strict=True)))
 
 
 def _is_misshapen(told: dict[str, Any]) -> bool:
