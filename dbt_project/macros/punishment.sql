@@ -100,7 +100,8 @@ where said.unit_id is not null and said.case_number is not null
    - the listed subject itself;
    - whom the court's order in the same case names in an office to which the text of the measure extends: an officer of a
      listed unit is no listed person, and a registered office makes nobody one;
-   - who has left the list, where a law lets the measure outlast it, to the day that it sets (市北区意见四（二）5). #}
+   - who has left the list, where a law lets the measure outlast it, to the day that it sets (市北区意见四（二）5), and the
+     reason for leaving does not say that the enforcement itself fell (removal_cause.may_be_retained). #}
 {% macro punishment_directives(listings, decisions, measures, orders, day, changed_only=false) %}
 with listing as (
     select
@@ -186,6 +187,14 @@ cross join lateral (
     select case
         when
             listing.directive_reasons = 'WITHDRAWN' and listing.status = 'DELETED'
+            and exists (
+                select
+                from {{ ref('removal_cause') }} as cause
+                where
+                    cause.cause = listing.delete_reason
+                    and cause.may_be_retained
+                    and {{ holds_on('cause', 'listing.valid_to') }}
+            )
             -- A law without an end, or an end without a law, keeps nobody.
             and duty.retention_basis is not null
             then (listing.valid_to + make_interval(months => duty.retention_months))::date

@@ -231,6 +231,36 @@ def test_an_extension_leaves_at_once_with_what_it_rests_on(monday: Any, other_wa
             )
 
 
+def test_what_ends_before_the_build_that_made_it_has_left_never_leaves(
+    monday: Any, other_warehouse: Any, tmp_path: Any
+) -> None:
+    later, kept = "2026-03-03T09:00:00+08:00", {51, 52, 74}
+    with other_warehouse(tmp_path, like=monday) as warehouse:
+        warehouse.accept(TUESDAY, ORDERS, *(order(str(n), n, "法定代表人", 30) for n in (71, 72, 73, 74, 75)))
+        warehouse.accept(TUESDAY, COURT, *(listing(f"p{n}", n) for n in (81, 82, 83, 84, 85)))
+        open_build_of_tuesday = open_build(TUESDAY)
+        assert open_build_of_tuesday
+        # Two messages come while it runs, and are read at once; the others when it has ended.
+        warehouse.accept(TUESDAY, COURT, listing("another", 75, later, iname=name(98)),
+                         listing("p81", 81, later, infoActionType="U", publicity="N"))  # fmt: skip
+        removals.run(TUESDAY)
+        run_build(open_build_of_tuesday)
+        warehouse.accept(
+            TUESDAY, ORDERS, {**LIFTED, "id": "71"},
+            order("72", 72, "法定代表人", 30, infoActionType="U", updatedAt=later,
+                  sfzhm=resident_id(72, date(2009, 1, 1))),
+            order("73", 73, "法定代表人", 30, infoActionType="U", updatedAt=later, sfzhm=masked(resident_id(73))),
+        )  # fmt: skip
+        warehouse.accept(TUESDAY, COURT, deletion("p82", later), listing("yet another", 83, later, iname=name(98)),
+                         listing("p84", 84, later, infoActionType="U", cardNumFull=None))  # fmt: skip
+        removals.run(TUESDAY)
+        export_build(open_build_of_tuesday)
+        assert set(related(warehouse)) == {51, 52, 71, 72, 73, 74, 75}
+        assert set(related(warehouse, HELD)) == kept
+        shown = warehouse.rows("select body::json ->> 'listing_id' from exports.feed_entry where feed = 'exposure'")
+        assert sorted(shown) == [("c30",), ("c31",), ("p1",), ("p85",)]
+
+
 @pytest.mark.matrix
 def test_an_extension_lives_and_ends_with_its_order_and_with_the_listing(
     monday: Any, other_warehouse: Any, tmp_path: Any
@@ -348,6 +378,10 @@ def test_a_measure_outlasts_the_withdrawal_by_a_law_with_an_end_and_to_its_day(w
          " until = '2026-04-03'"),
         ("update exports.punishment_directive set until = '2027-04-03'", "update exports.punishment_directive set"
          " until = '2026-04-03'"),
+        ("update marts.defaulter_listing set delete_reason = null where status = 'DELETED'",
+         "update marts.defaulter_listing set delete_reason = 'X1' where status = 'DELETED'"),
+        ("update marts.defaulter_listing set delete_reason = 'X7' where status = 'DELETED'",
+         "update marts.defaulter_listing set delete_reason = 'X1' where status = 'DELETED'"),
         ("update exports.listing_decision set directive_reasons = 'REVOKED'",
          "update exports.listing_decision set directive_reasons = 'WITHDRAWN'"),
     ):  # fmt: skip

@@ -33,4 +33,4 @@ cross join lateral (
 where
     said.reject_rule is null
     and tested.applies
-    and exists (select from exports.feed_entry as entry where entry.item_id = said.item_id)
+    and (said.item_action in ('D', 'R') or exports.may_be_out(said.item_id, said._batch_id))

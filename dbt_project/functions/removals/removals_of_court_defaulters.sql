@@ -41,37 +41,26 @@ cross join lateral (
 ) as tested (reason, applies)
 where
     tested.applies
-    and (said.item_action in ('D', 'R') or exists (select from exports.feed_entry as entry where entry.item_id = said.item_id))
+    and (said.item_action in ('D', 'R') or exports.may_be_out(said.item_id, said._batch_id))
 union all
--- Another name under the same number: whom the number means is no longer known, and what is held under it leaves, too.
+-- Another name under the same number: whom the number means is no longer known, and what is held under it, be it listed
+-- or named in an order, leaves, too.
 select
-    listing.item_id,
+    held.item_id,
     'IDENTITY_CONFLICT' as reason,
     said.effective_at,
     said._batch_id,
     said._row_no,
     null::text as delete_reason
 from said
-inner join marts.defaulter_listing as listing
-    on said.subject_id = listing.subject_id and said.item_id <> listing.item_id
+inner join (
+    select item_id, subject_id, subject_name from marts.defaulter_listing
+    union all
+    select item_id, subject_id, subject_name from core.related_order
+) as held
+    on said.subject_id = held.subject_id and said.item_id <> held.item_id
 where
     said.item_action in ('A', 'U')
     and said.subject_kind = 'person'
-    and said.name_key <> {{ function('name_key').include(database=false) }}(listing.subject_name)
-    and exists (select from exports.feed_entry as entry where entry.item_id = listing.item_id)
-union all
--- The same holds for whom an order names under that number.
-select
-    named.item_id,
-    'IDENTITY_CONFLICT' as reason,
-    said.effective_at,
-    said._batch_id,
-    said._row_no,
-    null::text as delete_reason
-from said
-inner join core.related_order as named on said.subject_id = named.subject_id
-where
-    said.item_action in ('A', 'U')
-    and said.subject_kind = 'person'
-    and said.name_key <> {{ function('name_key').include(database=false) }}(named.subject_name)
-    and exists (select from exports.feed_entry as entry where entry.item_id = named.item_id)
+    and said.name_key <> {{ function('name_key').include(database=false) }}(held.subject_name)
+    and exports.may_be_out(held.item_id, said._batch_id)

@@ -10,7 +10,7 @@ from marts.defaulter_listing as listing
 where
     listing.valid_to <= day
     and listing.status in ('ACTIVE', 'SUPPRESSED')
-    and exists (select from exports.feed_entry as entry where entry.item_id = listing.item_id)
+    and exports.may_be_out(listing.item_id, null)
 union all
 -- So do links that were undone: the listing is in the record of no one again.
 select
@@ -28,7 +28,7 @@ where
         select from core.subject_link as later where later.item_id = last.item_id and later.link_id > last.link_id
     )
     and listing.identity_tier is distinct from 'T1'
-    and exists (select from exports.feed_entry as entry where entry.item_id = listing.item_id)
+    and exports.may_be_out(listing.item_id, null)
 union all
 -- And what a law had let outlast a listing.
 select distinct

@@ -77,7 +77,11 @@ def screen(day: date) -> int:
         found = _enter(connection, sql.SQL("staging.removals_of_terms({})").format(sql.Literal(day)), None)
         waiting = connection.execute(
             "select batch.source, array_agg(batch.batch_id) from audit.batch join audit.source using (source)"
-            " where source.may_remove and batch.status = 'accepted' and batch.screened_at is null group by 1 order by 1"
+            " where source.may_remove and batch.status = 'accepted' and (batch.screened_at is null"
+            # What came while a build was under way is held against what that build has made, too.
+            " or batch.build_id is null and batch.screened_at < (select finished_at from audit.build"
+            " where build_id = (select max(build_id) from audit.build)))"
+            " group by 1 order by 1"
         ).fetchall()
         for source, batches in waiting:
             connection.execute("select set_config('credit_warehouse.reading', %s::bigint[]::text, true)", [batches])
