@@ -182,6 +182,26 @@ def test_an_extension_that_rests_on_nothing_is_stopped_at_the_door(monday: Any, 
     assert not fails(DIRECTIVE, "DIRECTIVE_RELATED")
 
 
+# What the unit has done, and when the court opened the case, counts for whom its order names.
+OTHERWISE = {
+    "DIRECTIVE_UNCONFIRMED": (
+        "update marts.defaulter_listing set is_performed = true where listing_id = 'c30';"
+        "update exports.punishment_directive set awaits_court_confirmation = true where related_role is null",
+        "update marts.defaulter_listing set is_performed = false where listing_id = 'c30';"
+        "update exports.punishment_directive set awaits_court_confirmation = false"),
+    "DIRECTIVE_ADULT": (
+        "update staging.stg_court_consumption_limits set filed_on = '1990-01-08' where order_id = '1'",
+        "update staging.stg_court_consumption_limits set filed_on = '2026-01-08' where order_id = '1'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", OTHERWISE)
+def test_an_extension_is_held_against_its_order_and_its_unit(monday: Any, rule: str) -> None:
+    with spoilt(monday, *OTHERWISE[rule]):
+        assert fails(DIRECTIVE, rule)
+    assert not fails(DIRECTIVE, rule)
+
+
 LIFTED = {"id": "1", "infoActionType": "D", "updatedAt": "2026-03-03T09:00:00+08:00"}
 LANE: dict[str, tuple[str, dict[str, Any], set[int], str]] = {
     "the order is lifted": (ORDERS, LIFTED, {52}, "ORDER_LIFTED"),
