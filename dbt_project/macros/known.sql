@@ -125,3 +125,13 @@
 {% macro build_day() -%}
     (select business_date from {{ source('audit', 'build') }} where build_id = {{ current_build() }})
 {%- endmacro %}
+
+{# Whether a day has come since the last build that ended well. #}
+{% macro has_come(day) -%}
+    (
+        {{ day }} > coalesce(
+            (select max(business_date) from {{ source('audit', 'build') }} where status = 'succeeded'), '-infinity'
+        )
+        and {{ day }} <= {{ build_day() }}
+    )
+{%- endmacro %}

@@ -83,13 +83,8 @@ from items
 cross join lateral {{ word_on('items', day, known_at) }} as word
 inner join {{ ref('stg_court_consumption_limits') }} as said
     on items.content_batch_id = said._batch_id and items.content_row_no = said._row_no
-inner join (
-    values
-    ('法定代表人', 'legal_rep'),
-    ('主要负责人', 'principal'),
-    ('影响债务履行的直接责任人员', 'directly_responsible'),
-    ('实际控制人', 'actual_controller')
-) as role (relation, related_role) on said.relation = role.relation
+inner join {{ ref('order_relation') }} as role
+    on said.relation = role.relation and role.related_role is not null and {{ holds_on('role', day) }}
 left join name_conflicts on items.subject_id = name_conflicts.subject_id
 left join objections on items.item_id = objections.item_id
 where said.unit_id is not null and said.case_number is not null

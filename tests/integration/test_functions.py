@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from credit_warehouse import feed_check, identifiers
 from credit_warehouse.db import warehouse_dsn
 from credit_warehouse.identifiers import ORG_CODE_ALPHABET, USCC_ALPHABET, Verdict
+from credit_warehouse.likeness.names import stem
 from credit_warehouse.secrets import token_key
 
 BATCH = 10_000
@@ -402,6 +403,16 @@ def test_names_are_compared_without_spaces_and_with_one_kind_of_bracket(ask: Ask
     names = ["示例（普通合伙）", "示例(普通合伙)", " 示例 〔普通合伙〕", "示例\u3000【普通合伙】"]
     assert ask("staging.name_key(v)", names) == ["示例(普通合伙)"] * 4
     assert [feed_check.name_key(name) for name in names] == ["示例(普通合伙)"] * 4
+
+
+@pytest.mark.parametrize("form", [
+    "", "公司", "有限公司", "有限责任公司", "股份有限公司", "集团有限公司", "集团股份有限公司", "分公司", "有限公司分公司", "合伙企业",
+    "有限公司厂",
+])  # fmt: skip
+def test_the_legal_form_of_a_name_is_left_out_alike(ask: Ask, form: str) -> None:
+    names = [f"{trunk}{form}" for trunk in ("示例商贸", "杭州试样机械", "集团示例科技", "示例公司物业")]
+    variants = ask("staging.name_variants(v)", names)
+    assert None not in variants and variants == ask("staging.name_variants(v)", [stem(name) for name in names])
 
 
 def test_look_alikes_stay_different_names(ask: Ask) -> None:

@@ -24,8 +24,7 @@ with changed as (
     where
         recorded_to = 'infinity'
         and status = 'ACTIVE'
-        and valid_to > (select max(business_date) from {{ source('audit', 'build') }} where status = 'succeeded')
-        and valid_to <= (select business_date from {{ source('audit', 'build') }} where build_id = {{ current_build() }})
+        and {{ has_come('valid_to') }}
     union
     -- What a law lets outlast a listing ends on its own day.
     select item.item_id
@@ -35,20 +34,12 @@ with changed as (
         item.recorded_to = 'infinity'
         and item.source = 'court_defaulters'
         and item.status = 'DELETED'
-        and (item.valid_to + make_interval(months => measure.retention_months))::date > (
-            select max(business_date) from {{ source('audit', 'build') }} where status = 'succeeded'
-        )
-        and (item.valid_to + make_interval(months => measure.retention_months))::date <= (
-            select business_date from {{ source('audit', 'build') }} where build_id = {{ current_build() }}
-        )
+        and {{ has_come('(item.valid_to + make_interval(months => measure.retention_months))::date') }}
     union
     select item.item_id
     from {{ ref('subject_name') }} as names
     inner join {{ ref('credit_item') }} as item on names.subject_id = item.subject_id and item.recorded_to = 'infinity'
-    -- Counted from the last build that ended well: a failed one may have noted the name already.
-    where names.first_build_id > coalesce(
-        (select max(build_id) from {{ source('audit', 'build') }} where status = 'succeeded'), 0
-    )
+    where names.first_build_id > {{ last_good_build() }}
     union
     -- A name that only an item had said counts for more from the day that somebody else says it, too.
     select item.item_id
@@ -90,11 +81,7 @@ with changed as (
                 {%- endfor %}
             ) as rule
             cross join lateral (values (rule.valid_from), (rule.valid_to)) as turn (day)
-            where
-                turn.day > (select max(business_date) from {{ source('audit', 'build') }} where status = 'succeeded')
-                and turn.day <= (
-                    select business_date from {{ source('audit', 'build') }} where build_id = {{ current_build() }}
-                )
+            where {{ has_come('turn.day') }}
         )
 )
 

@@ -4,9 +4,7 @@
 {{ config(materialized='table', indexes=[{'columns': ['item_id']}]) }}
 
 with last_build as (
-    select
-        coalesce(max(build.started_at), '-infinity') as began_at,
-        coalesce(max(build.business_date), '-infinity') as day
+    select coalesce(max(build.started_at), '-infinity') as began_at
     from {{ source('audit', 'build') }} as build
     where build.status = 'succeeded'
 )
@@ -21,5 +19,5 @@ where
     or exists (
         select from {{ ref('identity_tier') }} as rule
         cross join lateral (values (rule.valid_from), (rule.valid_to)) as turn (day)
-        where turn.day > last_build.day and turn.day <= {{ build_day() }}
+        where {{ has_come('turn.day') }}
     )

@@ -63,8 +63,21 @@ with feedback as (
     ) as of_banks
 ),
 
--- The directive a unit names, else those that the subject's listings and the measure make; banks act on the measures of
--- the departments over them.
+-- Whom directives are about: who is listed, and whom an order names in an office of a listed unit.
+hit as (
+    select
+        item_id,
+        subject_id
+    from {{ ref('defaulter_listing') }}
+    union all
+    select
+        item_id,
+        subject_id
+    from {{ ref('related_order') }}
+),
+
+-- The directive a unit names, else those that the subject's items and the measure make; banks act on the measures of the
+-- departments over them.
 candidates as (
     select
         feedback.source,
@@ -81,25 +94,10 @@ candidates as (
         feedback.unit_code,
         feedback.feedback_number,
         'punishment-' || duty.department_code as feed,
-        {{ directive_id('listing.item_id', 'feedback.measure_code', 'duty.department_code') }} as directive_id,
+        {{ directive_id('hit.item_id', 'feedback.measure_code', 'duty.department_code') }} as directive_id,
         false as is_named
     from feedback
-    inner join {{ ref('defaulter_listing') }} as listing on feedback.subject_id = listing.subject_id
-    inner join {{ ref('measure_department') }} as duty
-        on
-            feedback.measure_code = duty.measure_code
-            and (feedback.source = 'bank_rejections' or feedback.unit_code = duty.department_code)
-    where feedback.directive_id is null
-    union all
-    select
-        feedback.source,
-        feedback.unit_code,
-        feedback.feedback_number,
-        'punishment-' || duty.department_code as feed,
-        {{ directive_id('named.item_id', 'feedback.measure_code', 'duty.department_code') }} as directive_id,
-        false as is_named
-    from feedback
-    inner join {{ ref('related_order') }} as named on feedback.subject_id = named.subject_id
+    inner join hit on feedback.subject_id = hit.subject_id
     inner join {{ ref('measure_department') }} as duty
         on
             feedback.measure_code = duty.measure_code
@@ -114,7 +112,7 @@ meant as (
         withdrawn.sequence as withdrawn_with,
         case
             when held.entry_id is null and ever.item_id is null then 'NO_DIRECTIVE'
-            when feedback.subject_id <> coalesce(listing.subject_id, named.subject_id) then 'OTHER_SUBJECT'
+            when feedback.subject_id <> hit.subject_id then 'OTHER_SUBJECT'
             -- Of an entry that came back only its newest writing is known; where that is later, the tombstone speaks.
             when withdrawn.removed_at is not null and (held.entry_id is null or sent.exported_at > feedback.handled_at)
                 then 'AFTER_WITHDRAWAL'
@@ -148,8 +146,7 @@ meant as (
         order by stone.sequence desc
         limit 1
     ) as withdrawn on true
-    left join {{ ref('defaulter_listing') }} as listing on coalesce(held.item_id, ever.item_id) = listing.item_id
-    left join {{ ref('related_order') }} as named on coalesce(held.item_id, ever.item_id) = named.item_id
+    left join hit on coalesce(held.item_id, ever.item_id) = hit.item_id
 ),
 
 chosen as (

@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 from credit_warehouse.db import connect
 from credit_warehouse.explain.chain import UnknownId
 from credit_warehouse.explain.wording import moment
+from credit_warehouse.likeness import RULES
 
 Row = dict[str, Any]
 
@@ -45,7 +46,7 @@ from (
     select item_id, subject_id, basis, rule_code, evidence from core.identity_comparison
     union all
     select item_id, subject_id, basis, rule_code, evidence from core.open_candidate
-    where rule_code in ('T3_PERSON_LIKENESS', 'T3_ORG_LIKENESS')
+    where rule_code = any(%(likeness)s)
 ) as compared
 left join lateral (
     select rule.rule_zh, rule.rule_en from core.identity_tier as rule
@@ -63,7 +64,6 @@ order by compared.rule_code, compared.subject_id
 limit 50
 """
 ACTIONS = {"LINK": "关联 linked", "UNLINK": "解除 undone"}
-LIKENESS = ("T3_PERSON_LIKENESS", "T3_ORG_LIKENESS")
 AGREES = {True: "相符 agrees", False: "不符 differs"}
 
 
@@ -82,7 +82,7 @@ def explain_link(given: str) -> Row:
         )
         item = of_link["item_id"] if of_link else given
         ledger = cursor.execute(LEDGER, {"item": item}).fetchall()
-        compared = cursor.execute(COMPARED, {"item": item}).fetchall()
+        compared = cursor.execute(COMPARED, {"item": item, "likeness": [*RULES.values()]}).fetchall()
         if not ledger and not compared:
             raise UnknownId(
                 "没有这个标识：请给出关联编号或没有有效号码的条目标识"
@@ -145,7 +145,7 @@ def _why_not(row: Row, compared: list[Row]) -> str:
         return f"审核员 reviewer {row['reviewer']} 否定 refused：{row['refused_because']}"
     against = [fact["field"] for fact in row["evidence"] if not fact["agrees"]]
     # What the model proposes has been weighed; its evidence may speak both ways.
-    if against and row["rule_code"] not in LIKENESS:
+    if against and row["rule_code"] not in RULES.values():
         return f"相互矛盾 contradicts：{'、'.join(against)}"
     if row["rule_code"] is None:
         return "仅姓名或名称一致，不足以认定 the name agrees and too little besides it"

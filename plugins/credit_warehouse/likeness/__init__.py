@@ -2,4 +2,7 @@
 
 from credit_warehouse.likeness.names import Likeness, alikes, likeness
 
-__all__ = ["Likeness", "alikes", "likeness"]
+# The rule of the candidates that the model finds, by kind of subject.
+RULES = {"organisation": "T3_ORG_LIKENESS", "person": "T3_PERSON_LIKENESS"}
+
+__all__ = ["RULES", "Likeness", "alikes", "likeness"]

@@ -8,12 +8,11 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from credit_warehouse.db import connect
-from credit_warehouse.likeness import model
+from credit_warehouse.likeness import RULES, model
 from credit_warehouse.likeness.names import Likeness, likeness, stem
 
 Row = dict[str, Any]
 CHUNK = 50_000
-RULES = {"organisation": "T3_ORG_LIKENESS", "person": "T3_PERSON_LIKENESS"}
 # A name is never enough: one of these has to agree besides.
 BESIDES = {"organisation": ("representative", "number"), "person": ("division", "year", "tail")}
 PAIRS = "select * from core.likely_pair where subject_kind = %s order by item_id, subject_id, subject_name"

@@ -1,3 +1,4 @@
+{{ config(indexes=[{'columns': ['_batch_id', '_row_no'], 'unique': true}, {'columns': ['unit_id']}]) }}
 {%- set text = function('null_text') -%}
 
 with source as (
@@ -50,7 +51,7 @@ judged as (
             when sex_text is not null and sex is null then 'SEX_UNKNOWN:XB'
             when {{ function('is_bad_date') }}(filed_text) or (describes and filed_on is null)
                 then 'DATE_INVALID:LASJStr'
-            when relation not in ('法定代表人', '主要负责人', '影响债务履行的直接责任人员', '实际控制人', '本人')
+            when relation not in (select known.relation from {{ ref('order_relation') }} as known)
                 then 'RELATION_UNKNOWN:ryxz'
         end as rejection,
         case when identifier_verdict = 'VALID' then {{ function('resident_id_18') }}(identifier) end as resident_id
