@@ -406,8 +406,8 @@ def test_names_are_compared_without_spaces_and_with_one_kind_of_bracket(ask: Ask
 
 
 @pytest.mark.parametrize("form", [
-    "", "公司", "有限公司", "有限责任公司", "股份有限公司", "集团有限公司", "集团股份有限公司", "分公司", "有限公司分公司", "合伙企业",
-    "有限公司厂",
+    "", "公司", "有限公司", "有限责任公司", "股份有限公司", "集团有限公司", "集团股份有限公司",
+    "分公司", "有限公司分公司", "合伙企业", "有限公司厂",
 ])  # fmt: skip
 def test_the_legal_form_of_a_name_is_left_out_alike(ask: Ask, form: str) -> None:
     names = [f"{trunk}{form}" for trunk in ("示例商贸", "杭州试样机械", "集团示例科技", "示例公司物业")]
