@@ -57,8 +57,11 @@ def seal(build_id: int) -> int:
         connection.execute("select pg_advisory_xact_lock_shared(%s)", [Lock.VAULT])
         key = vault_key()
         name = key_id(key)
+        brought = {
+            source for (source,) in connection.execute("select source from audit.batch where build_id = %s", [build_id])
+        }
         for source in load_sources():
-            if not source.identifier_columns:
+            if not source.identifier_columns or source.name not in brought:
                 continue
             # One pass over the batch however many identifier columns it has.
             columns = sql.SQL(", ").join(sql.Identifier("r", column) for column in source.identifier_columns)

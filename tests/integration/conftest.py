@@ -16,6 +16,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from dbt_common.behavior_flags import BehaviorFlagRendered
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 import providers
@@ -108,6 +110,21 @@ class Warehouse:
             connection.execute(statement.encode(), parameters)
 
 
+def make_light() -> None:
+    """No waiting for a disk that outlives these tests, and no stretching of a password that nobody could guess."""
+    superuser = postgres.superuser(int(conninfo_to_dict(warehouse_dsn())["port"]))
+    with psycopg.connect(superuser, autocommit=True) as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"alter system set {setting} = off".encode())
+        connection.execute("select pg_reload_conf()")
+        connection.execute("set scram_iterations = 1")
+        connection.execute(
+            sql.SQL("alter role {} password {}").format(
+                sql.Identifier(USER), sql.Literal(conninfo_to_dict(warehouse_dsn())["password"])
+            )
+        )
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """An embedded server with a template database that one build has filled with empty tables: (its DSN, home)."""
@@ -118,6 +135,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     family = processes()
     postgres.start(family)
     try:
+        make_light()
         prepare()
         with psycopg.connect(
             postgres.superuser(int(conninfo_to_dict(warehouse_dsn())["port"])), autocommit=True
@@ -170,6 +188,8 @@ LEAN = {
 @pytest.fixture(scope="module", autouse=True)
 def _lean(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
+        # dbt asks who calls it, ten times a build; below pytest that is a hundred frames.
+        patch.setattr(BehaviorFlagRendered, "_default_source", staticmethod(lambda: "a test"))
         if request.path.name in LEAN:
             patch.setattr(transform, "BUILD", [*transform.BUILD, "resource_type:test"])
         yield
