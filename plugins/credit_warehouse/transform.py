@@ -19,7 +19,6 @@ from credit_warehouse.settings import settings
 
 VALUES = "path:functions/*.sql"
 REMOVALS = "path:functions/removals"
-PAST = "functions/as_known"
 BUILD = ["build", "--exclude", "resource_type:seed", VALUES, REMOVALS, "resource_type:unit_test"]
 
 
@@ -112,8 +111,8 @@ def build_models(build_id: int, *, anew: bool = False) -> int:
 def _unchanged(build_id: int) -> list[str]:
     """Models that this build can leave alone, to go on with the list of what is excluded.
 
-    Staging models that have nothing to read, and views and functions: their definition changes with the rules alone,
-    and whoever reads one would find it gone for a moment.
+    Staging models that have nothing to read, and views: their definition changes with the rules alone, and whoever
+    reads one would find it gone for a moment.
     """
     with connect() as connection:
         brought = {
@@ -122,16 +121,10 @@ def _unchanged(build_id: int) -> list[str]:
         staged = {
             table for (table,) in connection.execute("select tablename from pg_tables where schemaname = 'staging'")
         }
-        made = {
-            name
-            for (name,) in connection.execute(
-                "select viewname from pg_views where schemaname <> 'staging'"
-                " union select proname from pg_proc where pronamespace = to_regnamespace('marts')"
-            )
-        }
+        views = {view for (view,) in connection.execute("select viewname from pg_views where schemaname <> 'staging'")}
     idle = {f"stg_{source.name}" for source in load_sources() if source.name not in brought}
-    declared = {path.stem for folder in ("models", PAST) for path in (dbt_project() / folder).rglob("*.sql")}
-    return sorted((idle & staged) | (declared & made))
+    models = {path.stem for path in (dbt_project() / "models").rglob("*.sql")}
+    return sorted((idle & staged) | (models & views))
 
 
 def _keep(build_id: int, nodes: list[dict[str, Any]]) -> None:
