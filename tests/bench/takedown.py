@@ -121,7 +121,7 @@ def measure(home: Home, folder: Path, count: int) -> int:
     broken.write_bytes(b"nsrsbh,nsrmc\r\n1,2")
     (folder / "new" / "tax_arrears").mkdir(parents=True)
     broken.rename(folder / "new" / "tax_arrears" / "broken.csv")
-    put(folder / "new" / "registry_entities" / "new.jsonl", (providers.entity(number) for number in range(count)))
+    put(folder / "new" / "registry_entities" / "new.jsonl", (providers.entity(number) for number in range(5 * count)))
     day = threading.Thread(
         target=home.run, args=("run", "--landing", str(folder / "new"), "--date", str(yesterday)), daemon=True
     )
