@@ -213,7 +213,11 @@ def validate(query: str, rules: list[Rule]) -> list[Checked]:
             for position, rule in enumerate(rules)
         ],
     )
-    outcome = definition.get_batch().validate(suite, result_format="BASIC")
+    try:
+        outcome = definition.get_batch().validate(suite, result_format="BASIC")
+    finally:
+        # Otherwise its connection stays open until somebody collects garbage.
+        source.get_execution_engine().close()
     by_position = {result.expectation_config.meta["position"]: result for result in outcome.results}
     with connect() as connection:
         counted = connection.execute(f"select count(*) from ({query}) as rows".encode()).fetchone()

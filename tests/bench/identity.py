@@ -289,7 +289,8 @@ CROWD = (
     " first_source, recorded_at) select md5(no::text), shown,"
     " case kind when 'person' then 'resident_id' else 'uscc' end, 'VALID', 'registry_persons', now() from crowd",
     "insert into core.subject_name (subject_id, name_key, subject_name, first_said_at, last_said_at,"
-    " said_elsewhere_at, first_build_id) select md5(no::text), name, name, now(), now(), now(), 1 from crowd",
+    " said_elsewhere_at, first_build_id, number_shown) select md5(no::text), name, name, now(), now(), now(), 1,"
+    " case kind when 'person' then shown else '' end from crowd",
     "insert into core.subject_registration (subject_id, registration_number, representative_key, division_code,"
     " first_build_id) select md5(no::text), null, rep, substr(shown, 3, 6), 1 from crowd where kind = 'organisation'",
     "insert into core.name_variant (subject_id, name_key, variants) select md5(no::text), name,"

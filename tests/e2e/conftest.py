@@ -58,7 +58,7 @@ def line(prepared: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
             )
         seen.first_pass = home.checksums()
         shutil.copytree(home.path / "exports", seen.exports)
-        seen.repeated = [play(home, business_date) for business_date in DAYS]
+        seen.repeated = [play(home, business_date) for business_date in (DAYS[0], DAYS[-1])]
         seen.second_pass = home.checksums()
         yield seen
     finally:

@@ -9,7 +9,12 @@ with paired as (
         orphan.*,
         names.subject_id,
         names.subject_name as subject_said_name,
-        person.identifier_shown as person_shown,
+        names.number_shown,
+        nullif(names.number_shown, '') as person_shown,
+        -- Where a person's number is shown in part, every rule asks for its division.
+        coalesce(
+            case orphan.subject_kind when 'person' then substring(orphan.identifier_shown from '^\d{1,6}') end, ''
+        ) as number_prefix,
         unit.identifier_shown as unit_shown,
         -- A former name counts for what happened before the next name was first heard.
         coalesce(orphan.valid_from < renamed.since::date, renamed.since is null) as name_is_of_time,
@@ -23,13 +28,10 @@ with paired as (
     left join lateral (
         select known.identifier_shown
         from {{ ref('subject_identifier') }} as known
-        where known.subject_id = names.subject_id and known.identifier_type = 'resident_id'
-        limit 1
-    ) as person on true
-    left join lateral (
-        select known.identifier_shown
-        from {{ ref('subject_identifier') }} as known
-        where known.subject_id = names.subject_id and known.identifier_type = 'uscc'
+        where
+            known.subject_id = names.subject_id
+            and known.identifier_type = 'uscc'
+            and orphan.subject_kind = 'organisation'
         limit 1
     ) as unit on true
     left join lateral (
@@ -129,6 +131,8 @@ select
     subject_kind,
     basis,
     rule_code,
+    number_shown,
+    number_prefix,
     content_batch_id,
     content_row_no,
     -- Values are masked here, once, for the ledger and whoever explains it.

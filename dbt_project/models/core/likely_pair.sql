@@ -37,20 +37,33 @@ people as (
     inner join {{ ref('subject_name') }} as names on known.subject_id = names.subject_id
     where names.name_key <> numbered.name_key
     union
+    -- The same name and two parts of three: one may hold the slip. Each half is one look into an index.
     select
         numbered.*,
-        known.subject_id,
+        names.subject_id,
         names.name_key,
-        known.identifier_shown
+        names.number_shown
     from numbered
-    inner join {{ ref('subject_name') }} as names on numbered.name_key = names.name_key
-    inner join {{ ref('subject_identifier') }} as known on names.subject_id = known.subject_id
+    inner join {{ ref('subject_name') }} as names
+        on
+            numbered.name_key = names.name_key
+            and names.number_shown >= left(numbered.identifier_shown, 6)
+            and names.number_shown <= left(numbered.identifier_shown, 6) || '~'
     where
-        known.identifier_type = 'resident_id'
-        -- Two parts of three: one may hold the slip.
-        and (left(numbered.identifier_shown, 6) = left(known.identifier_shown, 6))::int
-        + (substr(numbered.identifier_shown, 7, 4) = substr(known.identifier_shown, 7, 4))::int
-        + (right(numbered.identifier_shown, 4) = right(known.identifier_shown, 4))::int = 2
+        (substr(numbered.identifier_shown, 7, 4) = substr(names.number_shown, 7, 4))
+        <> (right(numbered.identifier_shown, 4) = right(names.number_shown, 4))
+    union
+    select
+        numbered.*,
+        names.subject_id,
+        names.name_key,
+        names.number_shown
+    from numbered
+    inner join {{ ref('subject_name') }} as names
+        on
+            numbered.name_key = names.name_key
+            and substr(numbered.identifier_shown, 7) = substr(names.number_shown, 7)
+    where left(numbered.identifier_shown, 6) <> left(names.number_shown, 6)
 )
 
 select

@@ -22,6 +22,9 @@ select
 from {{ ref('identity_comparison') }} as compared
 where
     compared.rule_code is not null
+    -- One range of an index for each item, not all that bear its name.
+    and compared.number_shown >= compared.number_prefix
+    and compared.number_shown <= compared.number_prefix || '~'
     {%- if is_incremental() %}
     and compared.item_id in (select item_id from {{ ref('concerned_orphan') }})
     {%- endif %}
