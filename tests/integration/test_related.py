@@ -257,12 +257,16 @@ def test_what_ends_before_the_build_that_made_it_has_left_never_leaves(
     later, kept = "2026-03-03T09:00:00+08:00", {51, 52, 74}
     with other_warehouse(tmp_path, like=monday) as warehouse:
         warehouse.accept(TUESDAY, ORDERS, *(order(str(n), n, "法定代表人", 30) for n in (71, 72, 73, 74, 75)))
-        warehouse.accept(TUESDAY, COURT, *(listing(f"p{n}", n) for n in (81, 82, 83, 84, 85)))
+        warehouse.accept(TUESDAY, ORDERS, order("76", 76, "法定代表人", 40))
+        warehouse.accept(
+            TUESDAY, COURT, *(listing(f"p{n}", n) for n in (81, 82, 83, 84, 85)), company_listing("c40", 40)
+        )
         open_build_of_tuesday = open_build(TUESDAY)
         assert open_build_of_tuesday
-        # Two messages come while it runs, and are read at once; the others when it has ended.
+        # Some messages come while it runs, and are read at once; the others when it has ended.
         warehouse.accept(TUESDAY, COURT, listing("another", 75, later, iname=name(98)),
-                         listing("p81", 81, later, infoActionType="U", publicity="N"))  # fmt: skip
+                         listing("p81", 81, later, infoActionType="U", publicity="N"),
+                         deletion("c40", later))  # fmt: skip
         removals.run(TUESDAY)
         run_build(open_build_of_tuesday)
         warehouse.accept(
@@ -275,7 +279,7 @@ def test_what_ends_before_the_build_that_made_it_has_left_never_leaves(
                          listing("p84", 84, later, infoActionType="U", cardNumFull=None))  # fmt: skip
         removals.run(TUESDAY)
         export_build(open_build_of_tuesday)
-        assert set(related(warehouse)) == {51, 52, 71, 72, 73, 74, 75}
+        assert set(related(warehouse)) == {51, 52, 71, 72, 73, 74, 75, 76}
         assert set(related(warehouse, HELD)) == kept
         shown = warehouse.rows("select body::json ->> 'listing_id' from exports.feed_entry where feed = 'exposure'")
         assert sorted(shown) == [("c30",), ("c31",), ("p1",), ("p85",)]

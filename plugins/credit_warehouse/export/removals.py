@@ -108,7 +108,10 @@ def _enter_related(connection: psycopg.Connection) -> int:
         " join core.related_order named on named.unit_id = listing.subject_id"
         # Another listing of the unit in the same case may carry the order; the next build then brings it back.
         " and named.case_number = staging.case_number(listing.item_title)"
-        " where removal.sent_at is null on conflict do nothing"
+        # An order may have come into the record with a build that does not know yet that the unit's listing has ended.
+        " where removal.sent_at is null or removal.removal_id in (select unknown.removal_id from"
+        " exports.removal_unknown_to((select max(build_id) from audit.build where status = 'succeeded')) as unknown)"
+        " on conflict do nothing"
     ).rowcount
 
 
