@@ -10,7 +10,7 @@ select case unit
                 start_day + step as day,
                 row_number() over (order by step) as place
             from generate_series(1, 2 * amount + 21) as step
-            left join {{ ref('dim_calendar').include(database=false) }} as calendar on calendar.day = start_day + step
+            left join {{ ref('dim_calendar') }} as calendar on calendar.day = start_day + step
             where coalesce(calendar.is_working_day, extract(isodow from start_day + step) < 6)
         ) as counted
         where counted.place = amount

@@ -1,7 +1,7 @@
 with read as (
     select
-        {{ function('person_verdict').include(database=false) }}(value) as person,
-        {{ function('organisation_verdict').include(database=false) }}(value) as organisation
+        {{ function('person_verdict') }}(value) as person,
+        {{ function('organisation_verdict') }}(value) as organisation
 )
 
 select case

@@ -4,12 +4,12 @@ select case
     when value is null then null
     when kind = 'organisation' and (
         value !~ '^\d{17}[\dX]$'
-        or {{ function('organisation_verdict').include(database=false) }}(value) = 'VALID'
+        or {{ function('organisation_verdict') }}(value) = 'VALID'
     ) then value
-    when length(coalesce({{ function('resident_id_18').include(database=false) }}(value), value)) = 18
+    when length(coalesce({{ function('resident_id_18') }}(value), value)) = 18
         then
-            left(coalesce({{ function('resident_id_18').include(database=false) }}(value), value), 10) || '****'
-            || right(coalesce({{ function('resident_id_18').include(database=false) }}(value), value), 4)
+            left(coalesce({{ function('resident_id_18') }}(value), value), 10) || '****'
+            || right(coalesce({{ function('resident_id_18') }}(value), value), 4)
     when length(value) = 15 and strpos(value, '*') > 0 then left(value, 8) || '****' || right(value, 3)
     else left(value, 4) || repeat('*', greatest(length(value) - 4, 0))
 end

@@ -1,6 +1,6 @@
 select nullif(
     regexp_replace(
-        upper(case when value ~ '[^ -~]' then normalize(value, nfkc) else value end), '[\s\u3000\u2010-\u2015\u2212-]', '', 'g'
+        upper(case when value ~ '[^ -~]' then normalize(value, nfkc) else value end), '[ \t\n\v\f\r\u2010-\u2015\u2212-]', '', 'g'
     ),
     ''
 )

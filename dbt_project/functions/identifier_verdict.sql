@@ -1,4 +1,4 @@
 select case kind
-    when 'person' then {{ function('person_verdict').include(database=false) }}(value)
-    when 'organisation' then {{ function('organisation_verdict').include(database=false) }}(value)
+    when 'person' then {{ function('person_verdict') }}(value)
+    when 'organisation' then {{ function('organisation_verdict') }}(value)
 end

@@ -1,1 +1,1 @@
-select value is not null and coalesce(not pg_input_is_valid({{ function('date_iso').include(database=false) }}(value), 'date'), true)
+select value is not null and coalesce(not pg_input_is_valid({{ function('date_iso') }}(value), 'date'), true)

@@ -4,7 +4,7 @@
 {%- if execute -%}
     {%- set found = run_query(
         "select string_agg(chr(('x' || lpad(substr(private_use, 3), 8, '0'))::bit(32)::int), '' order by private_use),"
-        " string_agg(\"character\", '' order by private_use) from " ~ characters.include(database=false)
+        " string_agg(\"character\", '' order by private_use) from " ~ characters
     ) -%}
     {%- do repair.update({'private_use': found.rows[0][0], 'character': found.rows[0][1]}) -%}
 {%- endif -%}

@@ -4,12 +4,12 @@ select case
     when value ~ '^[0-9A-HJ-NP-RTUWXY]{2}\d{6}[0-9A-HJ-NP-RTUWXY]{10}$'
         then
             case
-                when {{ function('uscc_check').include(database=false) }}(left(value, 17)) = right(value, 1) then 'VALID' else 'CHECK_FAIL'
+                when {{ function('uscc_check') }}(left(value, 17)) = right(value, 1) then 'VALID' else 'CHECK_FAIL'
             end
     when value ~ '^[0-9A-Z]{8}[0-9X]$'
         then
             case
-                when {{ function('org_code_check').include(database=false) }}(left(value, 8)) = right(value, 1)
+                when {{ function('org_code_check') }}(left(value, 8)) = right(value, 1)
                     then 'VALID'
                 else 'CHECK_FAIL'
             end

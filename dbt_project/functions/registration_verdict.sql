@@ -5,7 +5,7 @@ select case
     when value ~ '^\d{15}$'
         then
             case
-                when {{ function('registration_check').include(database=false) }}(left(value, 14)) = right(value, 1)
+                when {{ function('registration_check') }}(left(value, 14)) = right(value, 1)
                     then 'VALID'
                 else 'CHECK_FAIL'
             end

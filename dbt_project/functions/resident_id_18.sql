@@ -5,9 +5,9 @@ select case
     when value ~ '^\d{12}99[6-9]$'
         then
             left(value, 6) || '18' || substr(value, 7)
-            || {{ function('resident_id_check').include(database=false) }}(left(value, 6) || '18' || substr(value, 7))
+            || {{ function('resident_id_check') }}(left(value, 6) || '18' || substr(value, 7))
     when value ~ '^\d{15}$'
         then
             left(value, 6) || '19' || substr(value, 7)
-            || {{ function('resident_id_check').include(database=false) }}(left(value, 6) || '19' || substr(value, 7))
+            || {{ function('resident_id_check') }}(left(value, 6) || '19' || substr(value, 7))
 end

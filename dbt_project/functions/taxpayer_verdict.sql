@@ -3,19 +3,19 @@ with read as (
     select unnest(case
         when length(value) = 18
             then array[
-                {{ function('organisation_verdict').include(database=false) }}(value),
-                {{ function('person_verdict').include(database=false) }}(value)
+                {{ function('organisation_verdict') }}(value),
+                {{ function('person_verdict') }}(value)
             ]
         when length(value) = 15
             then array[
-                {{ function('person_verdict').include(database=false) }}(value),
+                {{ function('person_verdict') }}(value),
                 case
                     when value ~ '^\d{6}[0-9A-Z]{8}[0-9X]$'
-                        then {{ function('organisation_verdict').include(database=false) }}(right(value, 9))
+                        then {{ function('organisation_verdict') }}(right(value, 9))
                 end
             ]
         when length(value) in (17, 20) and value ~ '\d{2}$'
-            then array[{{ function('person_verdict').include(database=false) }}(left(value, -2))]
+            then array[{{ function('person_verdict') }}(left(value, -2))]
     end) as verdict
 )
 

@@ -116,7 +116,7 @@
 {# A centre's switches (seed publication_policy). #}
 {% macro policy_is_on(name, day) -%}
     exists (
-        select from {{ ref('publication_policy').include(database=false) }} as switch
+        select from {{ ref('publication_policy') }} as switch
         where switch.policy = '{{ name }}' and switch.is_on and {{ holds_on('switch', day) }}
     )
 {%- endmacro %}

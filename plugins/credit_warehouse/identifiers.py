@@ -30,7 +30,8 @@ ORG_CODE_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ORG_CODE_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 EARLIEST_BIRTH = date(1880, 1, 1)
 
-_NOISE = re.compile(r"[\s\-\u2010-\u2015\u2212]+")
+# Spelled out: what counts as white space differs between Python and PostgreSQL, and a control character is no blank.
+_NOISE = re.compile(r"[ \t\n\v\f\r\-\u2010-\u2015\u2212]+")
 _RESIDENT_18 = re.compile(r"[0-9]{17}[0-9X]")
 _RESIDENT_15 = re.compile(r"[0-9]{15}")
 _RESIDENT_MASK = re.compile(r"(?=.*\*)(?:[0-9*]{17}[0-9X*]|[0-9*]{15})")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,12 @@ from credit_warehouse.db import connect, dsn_parts, session_options
 from credit_warehouse.declarations import load_sources
 from credit_warehouse.settings import settings
 
+LOG_BYTES = 10 * 1024 * 1024
 VALUES = "path:functions/*.sql"
 REMOVALS = "path:functions/removals"
-BUILD = ["build", "--exclude", "resource_type:seed", VALUES, REMOVALS, "resource_type:unit_test"]
+PAST = "functions/as_known"
+LAYERS = [f"credit_warehouse.{layer}" for layer in ("core", "marts", "exports")]
+BUILD = ["build", "--exclude-resource-types", "seed", "unit_test"]
 
 
 class TransformFailed(RuntimeError):
@@ -63,9 +68,9 @@ def dbt_arguments() -> list[str]:
     return [
         "--project-dir", project, "--profiles-dir", project,
         "--target-path", str(state / "target"), "--log-path", str(settings().logs / "dbt"),
-        "--no-write-json", "--quiet",
-        # Its default, debug, is a dozen lines for every statement: a tenth of the time of a small day.
-        "--log-level-file", "info",
+        "--no-write-json",
+        # It words and scrubs each of a dozen events a statement before it looks at the level: see _log.
+        "--log-level", "none", "--log-level-file", "none",
     ]  # fmt: skip
 
 
@@ -78,10 +83,10 @@ def run_dbt(command: list[str]) -> list[dict[str, Any]]:
 
 
 def _invoke(command: list[str]) -> Any:
-    with _environment(dbt_environment()), _collector_paused():
+    with _environment(dbt_environment()), _collector_paused(), _log() as note:
         from dbt.cli.main import dbtRunner  # importing dbt takes a second that other tasks need not spend
 
-        outcome = dbtRunner().invoke([*command, *dbt_arguments()])
+        outcome = dbtRunner(callbacks=[note]).invoke([*command, *dbt_arguments()])
     if not outcome.success:
         nodes = [_node(result) for result in getattr(outcome.result, "results", [])]
         bad = [f"{node['unique_id']}: {node['message']}" for node in nodes if node["status"] in ("error", "fail")]
@@ -98,7 +103,7 @@ def build_models(build_id: int, *, anew: bool = False) -> int:
 
     What this build cannot change stays as it is, unless everything is built ``anew``.
     """
-    scope = ["--full-refresh"] if anew else _unchanged(build_id)
+    scope = ["--full-refresh", "--exclude", VALUES, REMOVALS] if anew else _concerned(build_id)
     try:
         nodes = run_dbt([*BUILD, *scope])
     except TransformFailed as failure:
@@ -108,23 +113,25 @@ def build_models(build_id: int, *, anew: bool = False) -> int:
     return len(nodes)
 
 
-def _unchanged(build_id: int) -> list[str]:
-    """Models that this build can leave alone, to go on with the list of what is excluded.
+def _concerned(build_id: int) -> list[str]:
+    """What this build can change, in as few criteria as say it: dbt holds each against every node, three times.
 
-    Staging models that have nothing to read, and views: their definition changes with the rules alone, and whoever
-    reads one would find it gone for a moment.
+    Left alone are staging models that have nothing to read, and views and functions: their definition changes with the
+    rules alone, and whoever reads one would find it gone for a moment.
     """
     with connect() as connection:
         brought = {
             source for (source,) in connection.execute("select source from audit.batch where build_id = %s", [build_id])
         }
-        staged = {
-            table for (table,) in connection.execute("select tablename from pg_tables where schemaname = 'staging'")
-        }
-        views = {view for (view,) in connection.execute("select viewname from pg_views where schemaname <> 'staging'")}
-    idle = {f"stg_{source.name}" for source in load_sources() if source.name not in brought}
+        tables = {table for (table,) in connection.execute("select tablename from pg_tables")}
+        views = {view for (view,) in connection.execute("select viewname from pg_views")}
+        functions = {name for (name,) in connection.execute("select proname from pg_proc")}
     models = {path.stem for path in (dbt_project() / "models").rglob("*.sql")}
-    return sorted((idle & staged) | (models & views))
+    staged = {f"stg_{source.name}" for source in load_sources()}
+    read = {f"stg_{source}" for source in brought} | staged - tables
+    past = [] if {path.stem for path in (dbt_project() / PAST).glob("*.sql")} <= functions else [f"path:{PAST}"]
+    standing = ["config.materialized:view"] if models <= tables | views else sorted(models & views)
+    return ["--select", *LAYERS, *sorted(read), *past, "--exclude", *standing]
 
 
 def _keep(build_id: int, nodes: list[dict[str, Any]]) -> None:
@@ -178,6 +185,27 @@ def _rules_sha256() -> str:
         for path in sorted(path for path in (dbt_project() / folder).rglob("*") if path.is_file()):
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+@contextmanager
+def _log() -> Iterator[Callable[[Any], None]]:
+    """What dbt tells its callbacks, from level info on, into ``logs/dbt/dbt.log``."""
+    from dbt_common.events.functions import env_scrubber
+
+    path = settings().logs / "dbt" / "dbt.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=5, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s [%(threadName)s] %(message)s"))
+
+    def note(event: Any) -> None:
+        if event.info.level not in ("debug", "test"):
+            text = f"[{event.info.level}] {env_scrubber(event.info.msg)}"
+            handler.handle(logging.LogRecord("dbt", logging.INFO, "", 0, text, None, None))
+
+    try:
+        yield note
+    finally:
+        handler.close()
 
 
 @contextmanager

@@ -49,11 +49,7 @@ DAILY = 10_000
 SUBJECTS = 1_000_000
 """How many stand to choose from does not change an order."""
 # What decides who an item is of, and whether it may leave; the products themselves are another benchmark.
-MATCHING = [
-    "build", "--select", "+listing_decision", "+identity_review", "+likely_pair",
-    "--exclude", "resource_type:seed", "resource_type:test", transform.VALUES, transform.REMOVALS,
-    "resource_type:unit_test",
-]  # fmt: skip
+MATCHING = ["+listing_decision", "+identity_review", "+likely_pair"]
 WHOLE = {"number of 18 digits", "number of 15 digits", "look-alike name, whole number", "unified code",
          "organisation code"}  # fmt: skip
 LINKING = ("orphan_item", "concerned_orphan", "link_candidate", "likely_item", "likely_pair")
@@ -324,7 +320,8 @@ def warehouse() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["WAREHOUSE_HOME"] = str(Path(folder) / "home")
         settings.cache_clear()
-        transform.BUILD = MATCHING
+        transform.LAYERS = MATCHING
+        transform.BUILD = [*transform.BUILD, "test"]
         builds.propose = proposing
         family = processes()
         postgres.start(family)

@@ -201,7 +201,7 @@ def _lean(request: pytest.FixtureRequest) -> Iterator[None]:
         # dbt asks who calls it, ten times a build; below pytest that is a hundred frames.
         patch.setattr(BehaviorFlagRendered, "_default_source", staticmethod(lambda: "a test"))
         if request.path.name in LEAN:
-            patch.setattr(transform, "BUILD", [*transform.BUILD, "resource_type:test"])
+            patch.setattr(transform, "BUILD", [*transform.BUILD, "--exclude-resource-types", "test"])
         yield
 
 

@@ -101,6 +101,10 @@ def some_code(dice: random.Random) -> str:
     ])()  # fmt: skip
 
 
+# White space to one of the two languages and not to the other.
+NEARLY_BLANK = ["\x1c", "\x1f", "\x85", "\u1680", "\u2028", "\u3000", "\u200b", "11010119850304\x1f0017"]
+
+
 def compare(ask: Ask, call: str, expected: Callable[[str], Any], values: list[str]) -> None:
     found = ask(call, values)
     different = [
@@ -119,7 +123,7 @@ def today_in_china(shared_warehouse: Any) -> date:
 @batches(texts)
 def test_resident_numbers_get_the_verdict_of_the_standard(ask: Ask, shared_warehouse, dice, others) -> None:
     today = today_in_china(shared_warehouse)
-    values = [some_resident_number(dice) for _ in range(BATCH)] + others
+    values = [some_resident_number(dice) for _ in range(BATCH)] + others + NEARLY_BLANK
     expected = {value: str(identifiers.resident_id_verdict(value, today)) for value in values}
     assert len(set(expected.values())) >= 4, "the batch has to hold every kind"
     compare(ask, "staging.person_verdict(staging.identifier_text(v))", lambda value: expected[value], values)

@@ -62,5 +62,5 @@ inner join (
 where
     said.item_action in ('A', 'U')
     and said.subject_kind = 'person'
-    and said.name_key <> {{ function('name_key').include(database=false) }}(held.subject_name)
+    and said.name_key <> {{ function('name_key') }}(held.subject_name)
     and exports.may_be_out(held.item_id, said._batch_id)

@@ -1,7 +1,7 @@
 {# Items whose place in marts and exports may differ after this build: new messages, terms that ended since the last
    build, items of persons for whom a new name turned up, what is contested or was repaired, and listings when the
    first or last day of a rule has come; with a unit's listing the orders that name its officers. #}
-{{ config(materialized='table', indexes=[{'columns': ['item_id'], 'unique': true}]) }}
+{{ config(incremental_strategy='refill', indexes=[{'columns': ['item_id'], 'unique': true}]) }}
 
 with changed as (
     select item_id from {{ ref('touched_item') }}

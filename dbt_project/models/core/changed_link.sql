@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('link_candidate') }}
 {# Links made or undone since the last build that ended well began, by rules or by reviewers; all of them when the first or
    last day of a rule of identity has come. #}
-{{ config(materialized='table', indexes=[{'columns': ['item_id']}]) }}
+{{ config(incremental_strategy='refill', indexes=[{'columns': ['item_id']}]) }}
 
 with last_build as (
     select coalesce(max(build.started_at), '-infinity') as began_at

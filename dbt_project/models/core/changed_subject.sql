@@ -1,4 +1,4 @@
-{{ config(materialized='table', indexes=[{'columns': ['subject_id'], 'unique': true}]) }}
+{{ config(incremental_strategy='refill', indexes=[{'columns': ['subject_id'], 'unique': true}]) }}
 
 select item.subject_id
 from {{ ref('credit_item') }} as item

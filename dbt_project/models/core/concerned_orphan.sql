@@ -1,6 +1,6 @@
 {# Items to match in this build: new or changed ones without a valid number, those that bear a name which a subject was
    called by today, and those linked to a subject of which something was said. #}
-{{ config(materialized='table', indexes=[{'columns': ['item_id'], 'unique': true}]) }}
+{{ config(incremental_strategy='refill', indexes=[{'columns': ['item_id'], 'unique': true}]) }}
 
 select item_id from {{ ref('touched_item') }}
 where

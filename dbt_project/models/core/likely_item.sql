@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('name_variant') }} {{ ref('subject_name') }} {{ ref('mention') }}
 {# Items to look at for what the rules leave open: those that are matched in this build, and those whose name or number
    is almost that of somebody who was named in it. #}
-{{ config(materialized='table', indexes=[{'columns': ['item_id'], 'unique': true}]) }}
+{{ config(incremental_strategy='refill', indexes=[{'columns': ['item_id'], 'unique': true}]) }}
 
 select orphan.item_id
 from {{ ref('orphan_item') }} as orphan

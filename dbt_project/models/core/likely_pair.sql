@@ -1,6 +1,6 @@
 {# Items that no rule has a candidate for, beside subjects with almost their name or almost their number, found by indexed
    keys; what contradicts is left out. How alike they are is said by the model (plugins/credit_warehouse/likeness). #}
-{{ config(materialized='table') }}
+{{ config(incremental_strategy='refill') }}
 
 with open_items as (
     select orphan.*

@@ -1,5 +1,5 @@
 {# Every way a subject was named in the batches of this build; rebuilt each time, so it stays as small as the day. #}
-{{ config(materialized='table') }}
+{{ config(incremental_strategy='refill') }}
 
 {%- for declared in declared_sources() %}
 select

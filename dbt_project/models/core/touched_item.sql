@@ -1,4 +1,4 @@
-{{ config(materialized='table', indexes=[{'columns': ['item_id'], 'unique': true}]) }}
+{{ config(incremental_strategy='refill', indexes=[{'columns': ['item_id'], 'unique': true}]) }}
 
 select distinct item_id
 from {{ ref('item_event') }}

@@ -1,2 +1,2 @@
-{{ config(materialized='table', indexes=[{'columns': ['measure_code'], 'unique': true}]) }}
+{{ config(incremental_strategy='refill', indexes=[{'columns': ['measure_code'], 'unique': true}]) }}
 {{ measure_decisions(day=build_day()) }}
