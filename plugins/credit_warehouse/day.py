@@ -58,7 +58,7 @@ def run_day(api: AirflowApi, business_date: date, progress: Progress, *, landing
                 note(connection, result.run_id, source, business_date, "absent")
     ingests = [f"ingest__{source.name}" for source in brought]
     for dag_id in ingests:
-        api.trigger(dag_id, conf, result.run_id)
+        api.trigger(dag_id, result.run_id, conf)
     _await_runs(api, ingests, result.run_id, progress)
     _follow(api, WITHDRAW, removals.waiting, conf, started, progress)
     _follow(api, BUILD, lambda: _build_is_due(business_date), conf, started, progress)
@@ -120,7 +120,7 @@ def _follow(
             return True
         if not asked:
             asked = True
-            api.trigger(dag_id, conf, f"asked__{uuid4().hex[:8]}")
+            api.trigger(dag_id, f"asked__{uuid4().hex[:8]}", conf)
             return False
         return True
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
 from credit_warehouse.build import open_build, run_build
+from credit_warehouse.db import warehouse_dsn
 from credit_warehouse.declarations import load_sources
+from credit_warehouse.transform import TransformFailed
 from providers import arrears, listing
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2026, 3, day) for day in (2, 3, 4, 5))
@@ -63,3 +69,23 @@ def test_what_a_failed_build_held_is_staged_by_the_next(warehouse: Any) -> None:
     build = warehouse.build(TUESDAY)
     assert staged(warehouse, build) == {"court_defaulters"}
     assert warehouse.rows("select listing_id from exports.exposure_publication") == [("a1",)]
+
+
+def test_columns_that_changed_without_a_full_refresh_stop_the_build(warehouse: Any) -> None:
+    warehouse.accept(MONDAY, "court_defaulters", listing("a1", 1))
+    warehouse.execute("alter table exports.listing_decision add column surplus text")
+    with pytest.raises(TransformFailed, match="columns or types changed without a full refresh: surplus"):
+        warehouse.build(MONDAY)
+    told = (warehouse.home / "logs" / "dbt" / "dbt.log").read_text(encoding="utf-8")
+    assert "[error]" in told and "surplus" in told
+    assert conninfo_to_dict(warehouse_dsn())["password"] not in told
+    assert warehouse.rows("select count(*) from exports.exposure_publication") == [(0,)]
+
+
+def test_a_copy_under_another_name_tells_of_the_past(warehouse: Any, other_warehouse: Any, tmp_path: Path) -> None:
+    warehouse.accept(MONDAY, "court_defaulters", listing("a1", 1))
+    warehouse.build(MONDAY)
+    past = "select listing_id from marts.publication_as_known(clock_timestamp(), %s)"
+    assert warehouse.rows(past, [MONDAY]) == [("a1",)]
+    with other_warehouse(tmp_path / "copy", like=warehouse) as copy:
+        assert copy.rows(past, [MONDAY]) == [("a1",)]

@@ -90,7 +90,7 @@ def lingering() -> list[psutil.Process]:
 
 
 def test_a_task_runs_in_a_worker_and_reaches_warehouse_and_connections(api: AirflowApi) -> None:
-    api.trigger("quick", {"day": "2026-01-05"}, "first")
+    api.trigger("quick", "first", {"day": "2026-01-05"})
     assert ends(api, "quick", "first") == "success"
     assert api.dag_run("quick", "first")["conf"] == {"day": "2026-01-05"}
     assert [item["state"] for item in api.task_instances("quick", "first")] == ["success"]
@@ -99,8 +99,8 @@ def test_a_task_runs_in_a_worker_and_reaches_warehouse_and_connections(api: Airf
 
 
 def test_triggering_a_run_twice_gives_the_same_run(api: AirflowApi) -> None:
-    first = api.trigger("quick", run_id="again")
-    assert api.trigger("quick", run_id="again")["dag_run_id"] == first["dag_run_id"]
+    first = api.trigger("quick", "again")
+    assert api.trigger("quick", "again")["dag_run_id"] == first["dag_run_id"]
 
 
 def test_status_names_every_process(api: AirflowApi) -> None:
@@ -160,7 +160,7 @@ def test_a_second_home_starts_beside_the_first(api: AirflowApi, dags: Path, tmp_
 
 
 def test_a_start_after_a_kill_clears_what_is_left(api: AirflowApi, dags: Path) -> None:
-    api.trigger("endless", run_id="cut")
+    api.trigger("endless", "cut")
     wait_until(lingering, timeout=60, what="the endless task")
     before = family()
     port = (settings().run / "postgres.port").read_text()
@@ -173,7 +173,7 @@ def test_a_start_after_a_kill_clears_what_is_left(api: AirflowApi, dags: Path) -
     wait_until(lingering, timeout=60, what="the endless task to run again")
     again.fail_run("endless", "cut")
     assert ends(again, "endless", "cut") == "failed"
-    again.trigger("quick", run_id="after")
+    again.trigger("quick", "after")
     assert ends(again, "quick", "after") == "success"
 
 
@@ -200,7 +200,7 @@ def test_a_copied_home_never_takes_the_server_of_the_original_for_its_own(
 
 
 def test_a_stop_leaves_no_process_and_no_port(api: AirflowApi) -> None:
-    api.trigger("endless", run_id="stopped")
+    api.trigger("endless", "stopped")
     wait_until(lingering, timeout=60, what="the endless task")
     before = family()
     stack.stop()

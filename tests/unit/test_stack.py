@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+import stamina
 
 from credit_warehouse.settings import PROJECT_ROOT, settings
 from credit_warehouse.stack import airflow_environment, ports, postgres_settings
@@ -264,12 +265,27 @@ def test_an_existing_run_is_returned_and_a_refusal_is_raised() -> None:
     post, seen = "POST /api/v2/dags/a/dagRuns", list[httpx.Request]()
     found = httpx.Response(200, json={"dag_run_id": "r"})
     api = airflow_double(
-        {post: [httpx.Response(409), httpx.Response(409)], "GET /api/v2/dags/a/dagRuns/r": [found]}, seen
+        {post: [httpx.Response(409), httpx.Response(404)], "GET /api/v2/dags/a/dagRuns/r": [found]}, seen
     )
-    assert api.trigger("a", {"day": 1}, "r") == {"dag_run_id": "r"}
+    assert api.trigger("a", "r", {"day": 1}) == {"dag_run_id": "r"}
     assert json.loads(seen[1].content) == {"conf": {"day": 1}, "logical_date": None, "dag_run_id": "r"}
-    with pytest.raises(AirflowRefused, match="409"):
-        api.trigger("a")
+    with pytest.raises(AirflowRefused, match="404"):
+        api.trigger("a", "s")
+
+
+def test_a_run_is_started_all_the_same_when_the_connection_breaks() -> None:
+    broken = iter([httpx.ReadError("reset"), httpx.RemoteProtocolError("closed")])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/auth/token":
+            return httpx.Response(201, json={"access_token": "token"})
+        if error := next(broken, None):
+            raise error
+        return httpx.Response(200, json={"dag_run_id": "r"})
+
+    api = AirflowApi("http://airflow.invalid", "admin", "x", transport=httpx.MockTransport(answer))
+    with stamina.set_testing(True, attempts=3):
+        assert api.trigger("a", "r") == {"dag_run_id": "r"}
 
 
 def test_a_server_that_does_not_answer_has_no_health() -> None:

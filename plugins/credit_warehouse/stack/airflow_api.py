@@ -46,11 +46,11 @@ class AirflowApi:
         """Return the DAG files that cannot be imported."""
         return self._pages("/importErrors", "import_errors")
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, run_id: str | None = None) -> Json:
-        """Start a run; with a ``run_id`` that exists already, return that run."""
-        body = {"conf": dict(conf or {}), "logical_date": None} | ({"dag_run_id": run_id} if run_id else {})
-        answer = self._send("POST", f"/dags/{_id(dag_id)}/dagRuns", json=body, accept=409 if run_id else None)
-        return self.dag_run(dag_id, run_id) if answer.status_code == 409 and run_id else dict(answer.json())
+    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any] | None = None) -> Json:
+        """Start a run, or return the one that has this ``run_id`` already."""
+        body = {"conf": dict(conf or {}), "logical_date": None, "dag_run_id": run_id}
+        answer = self._send("POST", f"/dags/{_id(dag_id)}/dagRuns", json=body, accept=409)
+        return self.dag_run(dag_id, run_id) if answer.status_code == 409 else dict(answer.json())
 
     def dag_run(self, dag_id: str, run_id: str) -> Json:
         """Return one run."""
@@ -84,9 +84,11 @@ class AirflowApi:
                 return found
 
     def _send(self, method: str, path: str, *, accept: int | None = None, **call: Any) -> httpx.Response:
-        # A request that may have arrived is repeated only where repeating changes nothing.
-        repeat = httpx.TransportError if method in ("GET", "PATCH") else httpx.ConnectError
-        for attempt in stamina.retry_context(on=repeat, attempts=6, timeout=30, wait_initial=0.2, wait_max=3):
+        # A server may close a connection that rested just as it is used again. A run is started under its own id, so
+        # that repeating a request that has arrived changes nothing.
+        for attempt in stamina.retry_context(
+            on=httpx.TransportError, attempts=6, timeout=30, wait_initial=0.2, wait_max=3
+        ):
             with attempt:
                 answer = self._once(method, path, **call)
         if not answer.is_success and answer.status_code != accept:
