@@ -12,23 +12,23 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from e2e.homes import Home
-from e2e.stacks import FEW
+from e2e.stacks import BOTH, FEW
 from e2e.test_kills import BUILDING, kill_and_repeat
 
 
 def main(mode: str) -> None:
     """Leave the exit status and the output of each home beside it, and in ``links`` what network there was.
 
-    The homes are ``one`` and ``two`` of the current folder: a command line that named them would be killed with them.
+    The homes are in the current folder: a command line that named them would be killed with them.
     """
     if mode == "closed":
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         links = subprocess.run(["ip", "-o", "link", "show", "up"], check=True, capture_output=True)
         Path("links").write_bytes(links.stdout)
-    undisturbed, killed = (Home(Path.cwd() / name) for name in ("one", "two"))
+    undisturbed, killed = (Home(Path.cwd() / name) for name in BOTH)
     simulation = undisturbed.begin(*FEW)
     repeated = kill_and_repeat(killed, FEW, BUILDING)
-    killed.path.with_name("two.out").write_text(repeated.stdout)
+    killed.path.with_name(f"{killed.path.name}.out").write_text(repeated.stdout)
     for home, status in ((killed, repeated.returncode), (undisturbed, simulation.wait())):
         home.path.with_name(f"{home.path.name}.status").write_text(str(status))
 

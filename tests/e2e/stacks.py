@@ -19,13 +19,15 @@ from e2e.homes import Home, Row
 
 DAYS = rehearsal.business_days(3)
 SERVED = re.compile(r"(?<=\d)_service\.jsonl$")
+# Two homes side by side; a path may hold blanks and Chinese.
+BOTH = ("one", "家 two")
 # The fewest among which the sandbox can plant every special case.
 FEW = ("simulate", "--subjects", "300", "--days", "1")
 
 
 @dataclass
 class Line:
-    """A running stack through which the three sandbox days went twice, and what was seen on the way."""
+    """A running stack through which the three sandbox days went, and what was seen on the way."""
 
     home: Home
     truth: Path
@@ -36,6 +38,7 @@ class Line:
     first_pass: dict[str, str] = field(default_factory=dict)
     second_pass: dict[str, str] = field(default_factory=dict)
     repeated: list[DayResult] = field(default_factory=list)
+    """The first day once more, after the last."""
     _later: count[int] = field(default_factory=lambda: count(1))
 
     def next_day(self) -> date:

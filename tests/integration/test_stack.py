@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +11,7 @@ import psycopg
 import pytest
 
 from credit_warehouse import db, stack
-from credit_warehouse.settings import PROJECT_ROOT, settings
+from credit_warehouse.settings import settings
 from credit_warehouse.stack import ports, postgres, service
 from credit_warehouse.stack.airflow_api import AirflowApi
 from credit_warehouse.stack.ending import runs
@@ -139,24 +136,6 @@ def test_databases_are_closed_to_each_other(api: AirflowApi) -> None:
     with psycopg.connect(postgres.superuser(port)) as connection:
         query = "select has_database_privilege('airflow', 'warehouse', 'connect'), datlocale from pg_database"
         assert connection.execute(query).fetchone() == (False, "C.UTF-8")
-
-
-def test_a_second_home_starts_beside_the_first(api: AirflowApi, dags: Path, tmp_path: Path) -> None:
-    script = (
-        "import sys; from pathlib import Path; from credit_warehouse import stack\n"
-        "api = stack.start(dag_ids=['quick'], dags=Path(sys.argv[1])); print(api.base_url)\n"
-        "stack.stop(); assert not stack.status().processes"
-    )
-    env = {
-        **os.environ,
-        "WAREHOUSE_HOME": str(tmp_path / "家 home"),
-        "PYTHONPATH": str(PROJECT_ROOT / "plugins"),
-    }
-    command = [sys.executable, "-c", script, str(dags)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=90, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() != api.base_url
-    assert stack.status().running and api.health()
 
 
 def test_a_start_after_a_kill_clears_what_is_left(api: AirflowApi, dags: Path) -> None:
