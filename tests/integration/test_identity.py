@@ -5,8 +5,11 @@ Wrong persons are played with every switch of the second tier on: what does not 
 
 from __future__ import annotations
 
+import json
 import re
+from contextlib import closing
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,7 +20,11 @@ from typer.testing import CliRunner
 from credit_warehouse.cli import app
 from credit_warehouse.explain import explain_link
 from credit_warehouse.export import export_build
+from credit_warehouse.feed_consumer import verify
+from credit_warehouse.feed_home import FolderSource, Home
 from credit_warehouse.identifiers import registration_check
+from credit_warehouse.receipts import take_in
+from feed_peer import Consumer
 from providers import (
     Row,
     company_listing,
@@ -132,6 +139,14 @@ class Seen:
         """Feeds that hold something of the listing."""
         query = "select feed from exports.feed_entry where item_id = %s"
         return {feed for (feed,) in self.warehouse.rows(query, [self.item(listing_id)])}
+
+    def linked(self) -> set[str]:
+        """Items that the ledger has ever linked."""
+        return {item for (item,) in self.warehouse.rows("select item_id from core.subject_link")}
+
+    def stands(self, item: str) -> bool:
+        query = "select action from core.subject_link where item_id = %s order by link_id desc limit 1"
+        return self.warehouse.rows(query, [item]) == [("LINK",)]
 
     def is_with_no_one(self, *listings: str) -> bool:
         return all((self.ledger(one), self.record_of(one), self.reasons(one)) == ([], None, NOBODY) for one in listings)
@@ -690,13 +705,111 @@ def test_the_link_is_explained_field_by_field_and_why_nobody_else(quiet: Seen) -
     assert run("explain", "link", "999999")[0] == 1
 
 
-# What left on the strength of a link is taken down when the link is undone: no build, no delivery.
-def test_an_undone_link_leaves_every_feed_without_a_build(warehouse) -> None:
-    warehouse.execute(T2_ON)
+# ---------- what the recipients are told
+
+
+def followed(seen: Seen, feed: str) -> Consumer:
+    """A recipient that has taken every delivery of a feed, by the document alone."""
+    consumer = Consumer(seen.warehouse.home / "exports" / feed)
+    consumer.catch_up()
+    return consumer
+
+
+def events(seen: Seen, feed: str) -> dict[str, list[tuple[str, str | None]]]:
+    """Item -> what was told of it in the order of the deliveries."""
+    found: dict[str, list[tuple[str, str | None]]] = {}
+    for event in followed(seen, feed).events:
+        found.setdefault(event["item_id"], []).append((event["op"], event.get("subject_id")))
+    return found
+
+
+def test_every_feed_tells_the_links_that_its_entries_rest_on_and_no_other(seen: Seen) -> None:
+    feeds = {path.parent.name for path in (seen.warehouse.home / "exports").glob("*/latest.json")}
+    departments = {feed for feed in feeds if feed.startswith("punishment-")}
+    told = {feed: events(seen, feed) for feed in feeds}
+    rival, early, corrected = (seen.item(one) for one in ("RIVAL", "EARLY", "CORRECTED"))
+    of_rival = [("MERGE", seen.person(1305)), ("SPLIT", seen.person(1305))]
+    of_corrected = [("MERGE", seen.person(1308)), ("SPLIT", seen.person(1308))]
+    for feed in departments & seen.held("SEX-AGE"):
+        assert told[feed][rival] == of_rival
+        assert told[feed][early] == [("MERGE", seen.person(1307))]
+        assert told[feed][corrected] == of_corrected
+    # The public list names no subject, and neither do its splits and merges.
+    assert told["exposure"][rival] == [("MERGE", None), ("SPLIT", None)]
+    assert seen.item("UNRELATED") not in told["exposure"]
+    assert told["restricted-notice"] == {} if "restricted-notice" in feeds else True
+    for feed, items in told.items():
+        assert set(items) <= seen.linked(), feed
+        for item, said in items.items():
+            # Whoever is taken for somebody now is told so, and of nobody else the last word is a merge.
+            assert (said[-1][0] == "MERGE") is seen.stands(item), feed
+        held = {entry["item_id"] for entry in followed(seen, feed).held.values()} & seen.linked()
+        assert held <= {item for item, said in items.items() if said[-1][0] == "MERGE"} | {corrected}, feed
+
+
+def test_one_link_is_explained_with_the_feeds_that_were_told(seen: Seen) -> None:
+    words = run("explain", "link", seen.item("RIVAL"))[1]
+    assert "MERGE" in words and "SPLIT" in words and "exposure 00000001" in words and "exposure 00000002" in words
+
+
+# What a reviewer accepts reaches record and products where the centre lets links of that rule; what is undone leaves both,
+# the feeds at once and without a build, as if it had never been.
+def test_an_undone_link_leaves_records_and_feeds_as_if_it_had_never_been(warehouse) -> None:
+    warehouse.execute(
+        "update core.identity_tier set may_reach_exposure = true, may_reach_directive = true where tier = 'T2'"
+    )
     warehouse.accept(MONDAY, PERSONS, known(1001, "郑庚"))
     warehouse.accept(MONDAY, COURT, nameless("LINKED", "郑庚", 1001), *[listing(f"L-{n}", n) for n in range(22, 30)])
     assert export_build(warehouse.build(MONDAY)) == {}
     seen = Seen(warehouse)
-    assert "exposure" in seen.held("LINKED")
-    assert decided("undo", seen.item("LINKED"))[0] == 0
-    assert seen.held("LINKED") == set()
+    item, subject = seen.item("LINKED"), seen.person(1001)
+    assert seen.held("LINKED") == set(), "a rule's link reaches nothing here"
+    feeds = sorted(path.parent.name for path in (warehouse.home / "exports").glob("*/latest.json"))
+    assert "exposure" in feeds and len(feeds) > 20
+    marts, first = seen.marts(), {feed: followed(seen, feed) for feed in feeds}
+
+    assert decided("accept", item)[0] == 0
+    assert export_build(warehouse.build(MONDAY)) == {}
+    merged = seen.held("LINKED")
+    assert {"exposure", "punishment-zzb"} <= merged and seen.record_of("LINKED") == subject
+    assert decided("undo", item)[0] == 0
+    assert seen.held("LINKED") == set(), "at once"
+    link, undone = warehouse.rows("select link_id from core.subject_link order by link_id desc limit 2")[::-1]
+    for feed in feeds:
+        held = followed(seen, feed)
+        ops = [(event["op"], event["id"]) for event in held.events]
+        assert ops == ([("MERGE", f"link-{link[0]}"), ("SPLIT", f"link-{undone[0]}")] if feed in merged else []), feed
+        assert held.held == first[feed].held
+    assert export_build(warehouse.build(MONDAY)) == {}
+    assert seen.marts() == marts
+    for feed in feeds:
+        told = manifests(warehouse.home / "exports" / feed)
+        assert told[-1]["set_hash"] == told[0]["set_hash"], feed
+        if feed in merged:
+            _, addition, removal, last = told
+            assert (addition["format"][-1], removal["format"][-1], last["format"][-1]) == ("3", "3", "2")
+            assert (removal["scope"], removal["counts"]["split"]) == ("removals_only", 1)
+    # The project's own consumer keeps for the department what it has to take back, and gives receipts that are believed.
+    folder = warehouse.home / "exports" / "punishment-zzb"
+    home = Home(warehouse.home / "department")
+    home.pull(FolderSource(folder.parent), folder.name, Consumer(folder).public)
+    with home.copy(folder.name) as copy:
+        assert copy.standing().set_hash == manifests(folder)[-1]["set_hash"]
+    # One that began with the first delivery has taken the events as well.
+    with closing(verify(folder, folder.parent / "keys", Consumer(folder).public)) as copy:
+        (split,) = [event for event in copy.events() if event.op == "SPLIT"]
+        assert split.item == item and {entry["subject_id"] for entry in split.held} == {subject}
+        receipts = warehouse.home / "receipts"
+        receipts.mkdir()
+        for sequence, content in copy.unwritten_receipts():
+            (receipts / f"{sequence}.json").write_bytes(content)
+    assert (take_in(receipts).accepted, take_in(receipts).refused) == (4, [])
+    # A link that is made again is news again.
+    assert decided("accept", item)[0] == 0
+    assert export_build(warehouse.build(TUESDAY)) == {}
+    assert [op for op, _ in events(seen, "exposure")[item]] == ["MERGE", "SPLIT", "MERGE"]
+
+
+def manifests(folder: Path) -> list[Row]:
+    return [json.loads(path.read_bytes()) for path in sorted(folder.glob("0*/manifest.json"))]
+
