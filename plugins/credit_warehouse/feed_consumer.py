@@ -186,7 +186,10 @@ class Copy:
             "select id, sequence, business_date, op, reason, item, held from event where not settled"
             " order by sequence, op desc, id"
         ).fetchall()
-        return [Event(*row[:-1], held=json.loads(row[-1])) for row in found]
+        return [
+            Event(name, sequence, day, op, reason, item, json.loads(held))
+            for name, sequence, day, op, reason, item, held in found
+        ]
 
     def settle(self, event: str) -> bool:
         """Whatever was done on the strength of a split is undone: forget whom it concerned. ``False`` if unknown."""
@@ -373,7 +376,9 @@ class _Delivery:
         except ValueError:
             return name
         counts = manifest["counts"]
-        if counts.keys() != {*self._counted().values(), "total"} or not all(type(value) is int for value in counts.values()):
+        if counts.keys() != {*self._counted().values(), "total"} or not all(
+            type(value) is int for value in counts.values()
+        ):
             return "counts"
         if manifest["scope"] not in (ALL, REMOVALS_ONLY):
             return "scope"

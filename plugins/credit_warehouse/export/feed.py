@@ -249,7 +249,7 @@ def _send(connection: psycopg.Connection, product: Product, feed: str, build_id:
         files += [csv_form.write(draft / file["name"], draft / CSV_OF[file["name"]], columns) for file in tuple(files)]
     found = connection.execute("select op, count(*) from change where feed = %s group by op", [feed]).fetchall()
     counts: dict[str, int] = {**dict.fromkeys(COUNTED.values(), 0), **{COUNTED[op]: rows for op, rows in found}}
-    told = dict(connection.execute("select op, count(*) from event group by op").fetchall())
+    told: dict[str, int] = dict(connection.execute("select op, count(*) from event group by op").fetchall())
     events = {name: told.get(op, 0) for op, name in EVENTS.items()}
     # Counted on from the last delivery: a removal must not have to look at everybody who stays.
     counts["total"] = total + counts["added"] - counts["removed"]
@@ -339,7 +339,7 @@ def _apply(connection: psycopg.Connection, feed: str, sequence: int) -> None:
 def _compute_events(
     connection: psycopg.Connection, product: Product, feed: str, sequence: int, *, additions: bool
 ) -> None:
-    """The table ``event``: who is told now of whom they were told as one and who is not, and with additions the reverse.
+    """The table ``event``: links of which the recipient was told and that stand no more; with additions, new ones.
 
     What counts is what a recipient was told, not every row of the ledger: a link that was undone and made again between
     two deliveries is no news, and a link of which no entry left never was any. Of whom an entry is still held, no
