@@ -103,7 +103,7 @@ class _Year:
             "XB": "男" if (number + 5000) % 2 else "女", "sfzhm": providers.resident_id(number + 5000),
             "QY_MC": f"试样{number}有限公司", "QY_DM": providers.uscc(number),
             "AH": case if number % 7 else f"（2025）浙0109执{number}号", "LASJStr": f"{day:%Y年%m月%d日}",
-            "ZXFYMC": "杭州市上城区人民法院", "ryxz": RELATIONS[number // 25 % len(RELATIONS)],
+            "ZXFYMC": "杭州市上城区人民法院", "ryxz": RELATIONS[number % len(RELATIONS)],
             "infoActionType": "A", "updatedAt": at.isoformat(),
         }  # fmt: skip
         self.send("court_consumption_limits", day, order)
@@ -259,6 +259,9 @@ class _Year:
         if self.dice.random() < 0.5:
             self.said(row, self.later(day), "D", deleteReason="X1")
 
+    def stays_with_its_officer(self, number: int) -> None:
+        self.company(number, self.some_day())
+
     def unknown_conduct(self, number: int) -> None:
         self.listed(number, self.some_day(), disruptTypeName="其他情形")
 
@@ -277,6 +280,7 @@ class _Year:
             self.performed, self.expires, self.expires, self.expires_in_a_range, self.old_text, self.minor,
             self.not_public, self.contradictory, self.two_names, self.unnamed, self.listed_again, self.two_cases,
             self.contested, self.contested, self.repaired, self.organisation, self.unknown_conduct, self.not_listed,
+            self.stays_with_its_officer,
         ]  # fmt: skip
 
     def play(self) -> Iterator[tuple[date, Delivery]]:
