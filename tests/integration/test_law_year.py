@@ -33,8 +33,7 @@ class Year:
     shown: Counter[str] = field(default_factory=Counter)
     taken_down: Counter[str] = field(default_factory=Counter)
     officers: set[str] = field(default_factory=set)
-    officers_gone: set[str] = field(default_factory=set)
-    """Orders that brought a directive on somebody not listed, and those that the lane took down."""
+    """Orders that brought a directive on somebody who is not listed."""
 
     def play(self, days: Iterable[tuple[date, Delivery]], builds_every: int) -> Year:
         """Every delivery through the removal lane; every so many into a build and out."""
@@ -54,7 +53,6 @@ class Year:
         held = self.held()
         self.wrongful += _beyond(held, rightful(law), law, f"{day} after the lane")
         self.officers |= {number for number in before[DIRECTIVE] | held[DIRECTIVE] if number.startswith("order ")}
-        self.officers_gone |= {number for number in before[DIRECTIVE] - held[DIRECTIVE] if number.startswith("order ")}
         self.taken_down.update({product: len(before[product] - held[product]) for product in held})
 
     def _build(self, day: date, law: Verdict) -> None:

@@ -345,33 +345,37 @@ def _compute_events(
     two deliveries is no news, and a link of which no entry left never was any. Of whom an entry is still held, no
     split is told before its removal.
     """
+    # One range of an index for each item: planned as joins, it might read all that the recipient holds.
+    last_word = (
+        " cross join lateral (select * from core.subject_link as word where word.item_id = {item}.item_id"
+        " order by word.link_id desc limit 1) as last"
+    )
+    held = (
+        "lateral (select true as is_held from exports.feed_entry as entry where entry.item_id = {item}.item_id"
+        " and entry.feed = {{feed}} and coalesce({{subject}}, {otherwise}) = {item}.subject_id limit 1) as held"
+    )
     connection.execute(
         sql.SQL(
             "create temp table event on commit drop as"
             " with told as (select distinct on (item_id) * from exports.feed_event where feed = {feed}"
-            " order by item_id, link_id desc),"
-            " held as (select item_id, {subject} as subject_id from exports.feed_entry where feed = {feed})"
+            " order by item_id, link_id desc)"
             " select 'SPLIT' as op, undone.link_id, told.item_id, told.subject_id, told.tier, told.rule_code from told"
-            " cross join lateral (select * from core.subject_link as word where word.item_id = told.item_id"
-            " order by word.link_id desc limit 1) as last"
-            " cross join lateral (select max(word.link_id) as link_id from core.subject_link as word"
+            + last_word.format(item="told")
+            + " cross join lateral (select max(word.link_id) as link_id from core.subject_link as word"
             " where word.item_id = told.item_id and word.subject_id = told.subject_id and word.action = 'UNLINK')"
-            " as undone"
+            " as undone left join " + held.format(item="told", otherwise="''") + " on true"
             " where told.op = 'MERGE' and (last.action, last.subject_id) <> ('LINK', told.subject_id)"
-            " and not exists (select from held where held.item_id = told.item_id"
-            " and held.subject_id = told.subject_id)"
+            " and held.is_held is null"
             " union all"
             " select 'MERGE', last.link_id, last.item_id, last.subject_id, last.tier, last.rule_code"
             " from (select distinct item_id from change where feed = {feed} and op <> 'REMOVE') as changed"
-            " cross join lateral (select * from core.subject_link as word where word.item_id = changed.item_id"
-            " order by word.link_id desc limit 1) as last"
-            " left join told on told.item_id = last.item_id and told.op = 'MERGE'"
-            " where {additions} and last.action = 'LINK' and last.subject_id is distinct from told.subject_id"
-            " and exists (select from held where held.item_id = last.item_id"
-            " and coalesce(held.subject_id, last.subject_id) = last.subject_id)"
+            + last_word.format(item="changed")
+            + " left join told on told.item_id = last.item_id and told.op = 'MERGE'"
+            " cross join " + held.format(item="last", otherwise="last.subject_id") + " where {additions}"
+            " and last.action = 'LINK' and last.subject_id is distinct from told.subject_id"
         ).format(
             feed=sql.Literal(feed),
-            subject=sql.SQL("body::json ->> 'subject_id'" if product.names_subject else "null::text"),
+            subject=sql.SQL("entry.body::json ->> 'subject_id'" if product.names_subject else "null::text"),
             additions=sql.Literal(additions),
         )
     )
