@@ -87,6 +87,13 @@ def test_both_follow_a_link_that_is_moved_and_undone() -> None:
     assert manifests[0]["set_hash"] == manifests[4]["set_hash"] == manifests[3]["set_hash"]
 
 
+def test_a_copy_that_begins_after_a_merge_takes_its_split() -> None:
+    with closing(verify(LINKED, KEYS, read_key(KEY), start=3)) as copy:
+        (split,) = copy.events()
+        assert (split.id, [entry["directive_id"] for entry in split.held]) == ("link-12", ["d2", "d3"])
+        assert [entry["directive_id"] for entry in copy.entries()] == ["d1"]
+
+
 def test_the_project_begins_at_a_full_set() -> None:
     with closing(verify(FEED, KEYS, read_key(KEY), start=2)) as copy:
         assert [entry["item_id"] for entry in copy.entries()] == ["a1", "b2", "c3"]
