@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from credit_warehouse.cli import app
 from credit_warehouse.explain import explain_link
-from credit_warehouse.export import export_build
+from credit_warehouse.export import export_build, removals
 from credit_warehouse.feed_consumer import verify
 from credit_warehouse.identifiers import registration_check
 from credit_warehouse.receipts import take_in
@@ -601,6 +601,28 @@ def test_every_feed_tells_the_links_that_its_entries_rest_on_and_no_other(seen: 
 def test_one_link_is_explained_with_the_feeds_that_were_told(seen: Seen) -> None:
     words = run("explain", "link", seen.item("RIVAL"))[1]
     assert "MERGE" in words and "SPLIT" in words and "exposure 00000001" in words and "exposure 00000002" in words
+
+
+MOVED = (
+    "insert into core.subject_link (item_id, subject_id, action, tier, rule_code, rule_version, evidence, basis,"
+    " decided_by, reviewer, reason) select item_id, coalesce(%s, subject_id), %s, tier, rule_code, rule_version,"
+    " evidence, basis, 'reviewer', '审核员甲', '另有其人' from core.subject_link where item_id = %s"
+    " order by link_id desc limit 1"
+)
+
+
+# Linked to another before anybody looked: what stands in the feeds is the first person's.
+def test_an_item_that_was_linked_to_another_leaves_the_first_at_once(seen: Seen, reviewed: Any) -> None:
+    item, first, exports = seen.item("EARLY"), seen.person(1307), seen.warehouse.home / "exports"
+    held = seen.held("EARLY")
+    assert {"exposure", "punishment-zzb"} <= held
+    seen.warehouse.execute(MOVED, [None, "UNLINK", item])
+    seen.warehouse.execute(MOVED, [seen.person(1302), "LINK", item])
+    removals.run(THURSDAY)
+    assert seen.held("EARLY") == set()
+    for feed in held:
+        assert manifests(exports / feed)[-1]["scope"] == "removals_only"
+        assert events(exports / feed)[item][-1] == ("SPLIT", None if feed == "exposure" else first), feed
 
 
 # ---------- a centre that has turned nothing on, and its reviewer
