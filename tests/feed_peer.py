@@ -55,6 +55,9 @@ class Publisher:
     held: dict[str, Entry] = field(default_factory=dict)
     sequence: int = 0
     previous: str | None = None
+    product: str = "exposure_publication"
+    label: str = "曝光清单"
+    id_field: str = "item_id"
 
     @property
     def keys(self) -> Path:
@@ -81,7 +84,7 @@ class Publisher:
         for change in changes:
             if change["op"] == "REMOVE":
                 self.held.pop(change["id"], None)
-            else:
+            elif change["op"] in ("ADD", "UPDATE"):
                 self.held[change["id"]] = change["entry"]
         step = self.folder / f"{self.sequence + 1:08d}"
         step.mkdir(parents=True)
@@ -91,12 +94,14 @@ class Publisher:
         ops = [change["op"] for change in changes]
         self.sequence += 1
         self.produced += timedelta(days=1)
+        counts = {"added": ops.count("ADD"), "updated": ops.count("UPDATE"), "removed": ops.count("REMOVE"),
+                  "total": len(self.held)}  # fmt: skip
+        events = {"split": ops.count("SPLIT"), "merged": ops.count("MERGE")}
         manifest = {
-            "format": "credit-warehouse-feed/2", "feed": self.folder.name, "product": "exposure_publication",
-            "label": "曝光清单", "id_field": "item_id", "sequence": self.sequence,
+            "format": f"credit-warehouse-feed/{3 if any(events.values()) else 2}", "feed": self.folder.name,
+            "product": self.product, "label": self.label, "id_field": self.id_field, "sequence": self.sequence,
             "business_date": self.produced.date().isoformat(), "scope": "all" if full else "removals_only",
-            "counts": {"added": ops.count("ADD"), "updated": ops.count("UPDATE"), "removed": ops.count("REMOVE"),
-                       "total": len(self.held)},
+            "counts": {**counts, **events} if any(events.values()) else counts,
             "files": files, "set_hash": set_hash([line_of(entry) for entry in self.held.values()]),
             "previous_manifest_sha256": self.previous, "produced_at": self.produced.isoformat(),
             "valid_until": (self.produced + timedelta(days=7)).isoformat(), "key_id": name_of(raw(self.key)),
@@ -126,6 +131,7 @@ class Verifier:
     def __init__(self, folder: Path, public: bytes) -> None:
         self.folder, self.public = folder, public
         self.held: dict[str, Entry] = {}
+        self.events: list[dict[str, Any]] = []
         self.sequence, self.previous = 0, None
 
     def catch_up(self) -> list[dict[str, Any]]:
@@ -139,7 +145,7 @@ class Verifier:
     def _take(self, step: Path) -> dict[str, Any]:
         text = (step / "manifest.json").read_bytes()
         manifest = json.loads(text)
-        assert manifest["format"] == "credit-warehouse-feed/2"
+        tells = {"credit-warehouse-feed/2": False, "credit-warehouse-feed/3": True}[manifest["format"]]
         self._check_signature(step, text, manifest["key_id"])
         assert manifest["feed"] == self.folder.name
         assert manifest["sequence"] == self.sequence + 1
@@ -150,9 +156,15 @@ class Verifier:
             content = (step / claim["name"]).read_bytes()
             assert hashlib.sha256(content).hexdigest() == claim["sha256"]
             assert (len(content), content.count(b"\n")) == (claim["bytes"], claim["rows"])
-        counts = {"ADD": 0, "UPDATE": 0, "REMOVE": 0}
+        counts = {"ADD": 0, "UPDATE": 0, "REMOVE": 0, **({"SPLIT": 0, "MERGE": 0} if tells else {})}
+        ops, told = list[str](), list[dict[str, Any]]()
         for change in map(json.loads, (step / "delta.jsonl").read_text("utf-8").split("\n")[:-1]):
             counts[change["op"]] += 1
+            ops.append(change["op"])
+            if change["op"] in ("SPLIT", "MERGE"):
+                assert change["reason"] and (complete or change["op"] == "SPLIT")
+                told.append({**change["entry"], "op": change["op"], "id": change["id"], "rule": change["reason"]})
+                continue
             assert (change["op"] == "ADD") == (change["id"] not in self.held)
             if change["op"] == "REMOVE":
                 assert change["reason"] and change["entry"] is None
@@ -161,9 +173,15 @@ class Verifier:
                 assert complete and change["reason"] is None
                 assert change["entry"][manifest["id_field"]] == change["id"]
                 self.held[change["id"]] = change["entry"]
-        told = manifest["counts"]
-        assert [told["added"], told["updated"], told["removed"]] == list(counts.values())
-        assert told["total"] == len(self.held)
+        rank = ["SPLIT", "REMOVE", "UPDATE", "ADD", "MERGE"]
+        assert not tells or ops == sorted(ops, key=rank.index), "nobody is added before somebody is split off"
+        self._take_events(told)
+        named = manifest["counts"]
+        assert [named[name] for name in ("added", "updated", "removed", "split", "merged")[: len(counts)]] == list(
+            counts.values()
+        )
+        assert named.keys() - {"added", "updated", "removed", "total"} == ({"split", "merged"} if tells else set())
+        assert named["total"] == len(self.held)
         lines = [line_of(entry) for entry in self.held.values()]
         assert set_hash(lines) == manifest["set_hash"]
         if complete:
@@ -172,6 +190,18 @@ class Verifier:
         self.previous = hashlib.sha256(text).hexdigest()
         self.sequence += 1
         return manifest
+
+    def _take_events(self, told: list[dict[str, Any]]) -> None:
+        """Section 3: what is split off is held no more, of what is merged there is something."""
+        for event in told:
+            assert event["id"] not in {known["id"] for known in self.events}, "told twice"
+            self.events.append(event)
+            subject = event.get("subject_id")
+            held = [
+                entry for entry in self.held.values()
+                if entry["item_id"] == event["item_id"] and subject in (None, entry.get("subject_id"))
+            ]  # fmt: skip
+            assert held if event["op"] == "MERGE" else not held or subject is None
 
     def _check_signature(self, step: Path, text: bytes, key_id: str) -> None:
         keys = self.folder.parent / "keys"

@@ -27,6 +27,35 @@ def change(op: str, entry: dict[str, object]) -> dict[str, object]:
     return {"op": op, "id": entry["item_id"], "reason": "WITHDRAWN" if gone else None, "entry": None if gone else entry}
 
 
+def directive(number: int, item: str, subject: str, tier: str) -> dict[str, object]:
+    name = {"s1": "王试样", "s2": "李试样", "s3": "李试样"}[subject]
+    return {"directive_id": f"d{number}", "item_id": item, "subject_id": subject, "subject_name": name,
+            "identity_tier": tier, "measure_code": f"M-{number}"}  # fmt: skip
+
+
+def told(op: str, number: int, subject: str) -> dict[str, object]:
+    who = {"item_id": "i2", "subject_id": subject, "identity_tier": "T2"}
+    return {"op": op, "id": f"link-{number}", "reason": "T2_PERSON_SEX_AGE", "entry": who}
+
+
+def linked(folder: Path) -> None:
+    """An entry that rests on a link, is found to be another's, and then nobody's."""
+
+    def changed(op: str, entry: dict[str, object]) -> dict[str, object]:
+        gone = op == "REMOVE"
+        return {"op": op, "id": entry["directive_id"], "reason": "NO_VALID_IDENTIFIER" if gone else None,
+                "entry": None if gone else entry}  # fmt: skip
+
+    publisher = Publisher(folder / "punishment-cz", FIRST, START, product="punishment_directive",
+                          label="联合惩戒指令", id_field="directive_id")  # fmt: skip
+    one, other = ([directive(number, "i2", subject, "T2") for number in (2, 3)] for subject in ("s2", "s3"))
+    publisher.send(changed("ADD", directive(1, "i1", "s1", "T1")))
+    publisher.send(*(changed("ADD", entry) for entry in one), told("MERGE", 7, "s2"))
+    publisher.send(told("SPLIT", 9, "s2"), *(changed("UPDATE", entry) for entry in other), told("MERGE", 10, "s3"))
+    publisher.send(told("SPLIT", 12, "s3"), *(changed("REMOVE", entry) for entry in other), full=False)
+    publisher.send()
+
+
 def make(folder: Path) -> None:
     """Write everything into ``folder``."""
     publisher = Publisher(folder / "exposure", FIRST, START)
@@ -37,6 +66,7 @@ def make(folder: Path) -> None:
     publisher.rotate(SECOND)
     publisher.send()
     publisher.send(change("ADD", LI))
+    linked(folder)
     lines = [line_of(entry) for entry in (WANG, LI, ZHAO)]
     primitives = {
         "lines": [

@@ -178,35 +178,50 @@ def _catalogue(name: str, day: str) -> list[dict[str, str]]:
 
 
 def _expected_directives(truth: Path, day: str) -> Expected:
-    """Every listing that stands: each measure for its kind in the places served, told to each department of it."""
+    """Every listing that stands: each measure for its kind in the places served, told to each department of it.
+
+    And every order that names an officer of a unit so listed: each measure whose text names the office.
+    """
     served = {place["jurisdiction"] for place in _catalogue("served_jurisdiction", day)}
     standing = {department["department_code"] for department in _catalogue("department", day)}
     told: dict[str, list[tuple[str, str, str]]] = {"person": [], "organisation": []}
+    reaching: dict[str, list[tuple[str, str, str]]] = {}
     for measure in _catalogue("measure", day):
         if measure["jurisdiction"] in served and measure["needs_court_order"] == "false":
+            duties = [
+                (measure["measure_code"], duty["department_code"], measure["effect_type"])
+                for duty in _catalogue("measure_department", day)
+                if duty["measure_code"] == measure["measure_code"] and duty["department_code"] in standing
+            ]
             for kind, measures in told.items():
                 if measure[f"applies_to_{kind}"] == "true":
-                    measures += [
-                        (measure["measure_code"], duty["department_code"], measure["effect_type"])
-                        for duty in _catalogue("measure_department", day)
-                        if duty["measure_code"] == measure["measure_code"] and duty["department_code"] in standing
-                    ]
+                    measures += duties
+            for role in filter(None, measure["related_roles"].split("|")):
+                reaching.setdefault(role, []).extend(duties)
     kinds = {row["subject_no"]: row["kind"] for row in read(truth, "subjects")}
     listed = {
         row["source_key"]: kinds[row["subject_no"]]
         for row in read(truth, "items", day)
         if row["source"] == "court_defaulters" and row["subject_no"]
     }
+    roles = {row["relation"]: row["related_role"] for row in _catalogue("order_relation", day)}
+    named = [row for row in read(truth, "officers", day) if row["expected"] == "yes" and roles[row["relation"]]]
+    assert named, "no order names an officer: nothing would be compared"
     return {
         (listing, measure, department): (effect,)
         for listing in _allowed(truth, "directives", day)
         for measure, department, effect in told[listed[listing]]
+    } | {
+        (f"order {row['order_id']}", measure, department): (effect,)
+        for row in named
+        for measure, department, effect in reaching[roles[row["relation"]]]
     }
 
 
 def _found_directives(query: Query) -> Expected:
-    rows = query("select listing_id, measure_code, department_code, effect_type from exports.punishment_directive"
-                 " join marts.defaulter_listing using (item_id)")  # fmt: skip
+    rows = query("select coalesce(listing_id, 'order ' || order_id, item_id), measure_code, department_code,"
+                 " effect_type from exports.punishment_directive left join marts.defaulter_listing using (item_id)"
+                 " left join core.related_order using (item_id)")  # fmt: skip
     return {row[:3]: row[3:] for row in rows}
 
 

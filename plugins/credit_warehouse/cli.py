@@ -513,7 +513,9 @@ def feed_status(home: FeedHome = FEED_HOME) -> None:
             f"  业务日期 business date {found.standing.business_date}"
             f"  接收于 taken {f'{age.days} 天 {age.seconds // 3600} 小时前 d h ago' if age else '—'}"
             f"  {'已过期，不得据以惩戒 EXPIRED, not to be acted on' if found.is_stale else '有效 valid'}"
-            f"（至 until {found.standing.valid_until}）",
+            f"（至 until {found.standing.valid_until}）"
+            + f"  拆分待处理 splits to settle: {found.splits}"
+            * bool(found.splits),
             highlight=False,
             soft_wrap=True,
         )
@@ -521,6 +523,42 @@ def feed_status(home: FeedHome = FEED_HOME) -> None:
         raise _fail(f"{home}：没有副本 no copy is held here; begin with feed pull")
     if stale:
         raise typer.Exit(FAILED)
+
+
+@feed_commands.command("events")
+def feed_events(
+    home: FeedHome = FEED_HOME,
+    settle: Annotated[
+        str | None,
+        typer.Option("--settle", metavar="ID", help="已处理，清除所涉信息 dealt with: forget who it was"),
+    ] = None,
+) -> None:
+    """误认与并认 | who was taken for another (SPLIT: undo what was done), and who is taken for whom (MERGE)."""
+    from credit_warehouse.feed_home import Home
+
+    held, settled = Home(home), False
+    for name in held.feeds():
+        with held.copy(name) as copy:
+            settled |= settle is not None and copy.settle(settle)
+            for event in copy.events() if settle is None else ():
+                meaning = (
+                    "误认，须撤销据此采取的措施 taken for another: undo"
+                    if event.op == "SPLIT"
+                    else "并认 taken for one"
+                )
+                console.print(
+                    f"{name} {event.sequence:08d}  {event.id}  {event.op} {meaning}"
+                    f"  {event.business_date}  {event.reason}  条目 item {event.item}",
+                    highlight=False, soft_wrap=True, markup=False,
+                )  # fmt: skip
+                for entry in event.held:
+                    console.print(
+                        f"- {entry.get('measure_code') or ''} {entry.get('subject_name')}"
+                        f" {entry.get('identifier_shown')} {entry.get('directive_id') or entry['item_id']}",
+                        highlight=False, soft_wrap=True, markup=False,
+                    )  # fmt: skip
+    if settle is not None and not settled:
+        raise _fail(f"没有此项 no such event: {settle}")
 
 
 @feed_commands.command("check")

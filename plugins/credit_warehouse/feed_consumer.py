@@ -24,15 +24,20 @@ from credit_warehouse.feed_protocol import (
     COUNTED,
     CSV_OF,
     DELTA,
+    EVENTS,
     FORMAT,
+    FORMAT_WITH_EVENTS,
     FULL,
     KEY_FORMAT,
     LATEST,
     MANIFEST,
+    MERGE,
+    ORDER,
     RECEIPT_FORMAT,
     REMOVALS_ONLY,
     REMOVE,
     SIGNATURE,
+    SPLIT,
     SetHash,
     canonical,
     document,
@@ -48,15 +53,22 @@ create table if not exists state (
     previous text, entry_sum blob not null, total integer not null, business_date text, valid_until text);
 create table if not exists taken (sequence integer primary key, manifest_sha256 text not null);
 create table if not exists entry (id text primary key, line blob not null) without rowid;
-create table if not exists lookup (id text primary key, number text, name text) without rowid;
-create index if not exists lookup_by_number on lookup (number);
-create index if not exists lookup_by_name on lookup (name);
+create table if not exists event (
+    id text primary key, sequence integer not null, business_date text not null, op text not null, reason text not null,
+    item text not null, subject text, held text not null, settled integer not null default 0);
 create table if not exists receipt (sequence integer primary key, content blob not null, written integer not null);
 create table if not exists register (
     only integer primary key check (only = 1), copy_id text not null, compares integer not null, hits integer not null);
 """
-LAYOUT = 1
-"""``pragma user_version`` of a copy: an older one has no lookups yet."""
+LOOKUP = """
+drop table if exists lookup;
+create table lookup (id text primary key, number text, name text, item text) without rowid;
+create index lookup_by_number on lookup (number);
+create index lookup_by_name on lookup (name);
+create index lookup_by_item on lookup (item);
+"""
+LAYOUT = 2
+"""``pragma user_version`` of a copy: the lookups of an older one are made anew."""
 # What each field of a manifest has to be; a field more or less is another format.
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "format": str, "feed": str, "product": str, "label": str, "id_field": str, "sequence": int, "business_date": str,
@@ -72,6 +84,19 @@ class FeedRefused(Exception):
         super().__init__(f"[{rule}] {feed} {sequence:08d}: {zh} | {en}")
         self.sequence = sequence
         self.rule = rule
+
+
+@dataclass(frozen=True)
+class Event:
+    """Two that were taken for one person, or are not any more; ``held`` are the entries held on the strength of it."""
+
+    id: str
+    sequence: int
+    business_date: str
+    op: str
+    reason: str
+    item: str
+    held: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -98,6 +123,8 @@ class Copy:
         self._database.executescript(TABLES)
         if self._database.execute("pragma user_version").fetchone()[0] < LAYOUT:
             with self._transaction():
+                for statement in filter(str.strip, LOOKUP.split(";")):
+                    self._database.execute(statement)
                 self._database.execute(
                     "insert into register values (1, lower(hex(randomblob(8))), 0, 0) on conflict do nothing"
                 )
@@ -152,6 +179,22 @@ class Copy:
         """For look-ups: losing the last counts to a power cut is no harm, waiting for the disk each time would be."""
         self._database.execute("pragma synchronous = normal")
         self._database.execute("pragma busy_timeout = 20")
+
+    def events(self) -> list[Event]:
+        """Splits and merges that nobody has settled yet, in the order in which they were told."""
+        found = self._database.execute(
+            "select id, sequence, business_date, op, reason, item, held from event where not settled"
+            " order by sequence, op desc, id"
+        ).fetchall()
+        return [
+            Event(name, sequence, day, op, reason, item, json.loads(held))
+            for name, sequence, day, op, reason, item, held in found
+        ]
+
+    def settle(self, event: str) -> bool:
+        """Whatever was done on the strength of a split is undone: forget whom it concerned. ``False`` if unknown."""
+        done = self._database.execute("update event set settled = 1, held = '[]' where id = ?", [event])
+        return done.rowcount == 1
 
     def manifest_of(self, sequence: int) -> str | None:
         """SHA-256 of the manifest that was taken under this number."""
@@ -319,7 +362,7 @@ class _Delivery:
     def _misshapen(self) -> str | None:
         """The first field that is not what the format says."""
         manifest = self.manifest
-        if manifest.get("format") != FORMAT:
+        if manifest.get("format") not in (FORMAT, FORMAT_WITH_EVENTS):
             return "format"
         if manifest.keys() != FIELDS.keys():
             return ", ".join(sorted(map(str, manifest.keys() ^ FIELDS.keys())))
@@ -333,7 +376,9 @@ class _Delivery:
         except ValueError:
             return name
         counts = manifest["counts"]
-        if counts.keys() != {*COUNTED.values(), "total"} or not all(type(value) is int for value in counts.values()):
+        if counts.keys() != {*self._counted().values(), "total"} or not all(
+            type(value) is int for value in counts.values()
+        ):
             return "counts"
         if manifest["scope"] not in (ALL, REMOVALS_ONLY):
             return "scope"
@@ -386,42 +431,95 @@ class _Delivery:
 
     def _apply_delta(self, entry_sum: SetHash) -> int:
         """Apply every change to the copy and to its sum; return by how much it grew."""
-        done = dict.fromkeys(COUNTED.values(), 0)
+        done, events, last = dict.fromkeys(self._counted().values(), 0), list[dict[str, Any]](), 0
         for number, raw in enumerate(self._lines(DELTA), start=1):
             change = read_object(raw)
             wrong = self._unfit(change)
+            if not wrong and self.manifest["format"] == FORMAT_WITH_EVENTS:
+                place = ORDER.index(change["op"])
+                wrong, last = "op: order" if place < last else None, place
             if wrong:
                 raise self._refused("DELTA", f"第 {number} 行：{wrong}", f"line {number}: {wrong}")
-            op, name, entry = change["op"], change["id"], change["entry"]
-            held = self.database.execute("select line from entry where id = ?", [name]).fetchone()
-            if (op == ADD) != (held is None):
-                en = "adds what is held" if held else f"{op} of what is not held"
-                raise self._refused("DELTA", f"第 {number} 行与所持条目不符", f"line {number} {en}")
-            if held:
-                entry_sum.remove(held[0])
-            if op == REMOVE:
-                self.database.execute("delete from entry where id = ?", [name])
-                self.database.execute("delete from lookup where id = ?", [name])
+            done[self._counted()[change["op"]]] += 1
+            if change["op"] in EVENTS:
+                self._enter_event(number, change)
+                events.append(change)
             else:
-                line = canonical(entry)
-                entry_sum.add(line)
-                self.database.execute("insert or replace into entry values (?, ?)", [name, line])
-                _enter_lookup(self.database, name, entry)
-            done[COUNTED[op]] += 1
+                self._apply_change(number, change, entry_sum)
         told = {name: self.manifest["counts"][name] for name in done}
         if done != told:
             raise self._refused("COUNTS", "增改删条数不符", f"counted {done}, told {told}")
+        for change in events:
+            self._check_event(change)
         return done[COUNTED[ADD]] - done[COUNTED[REMOVE]]
+
+    def _apply_change(self, number: int, change: dict[str, Any], entry_sum: SetHash) -> None:
+        op, name, entry = change["op"], change["id"], change["entry"]
+        held = self.database.execute("select line from entry where id = ?", [name]).fetchone()
+        if (op == ADD) != (held is None):
+            en = "adds what is held" if held else f"{op} of what is not held"
+            raise self._refused("DELTA", f"第 {number} 行与所持条目不符", f"line {number} {en}")
+        if held:
+            entry_sum.remove(held[0])
+        if op == REMOVE:
+            self.database.execute("delete from entry where id = ?", [name])
+            self.database.execute("delete from lookup where id = ?", [name])
+        else:
+            line = canonical(entry)
+            entry_sum.add(line)
+            self.database.execute("insert or replace into entry values (?, ?)", [name, line])
+            _enter_lookup(self.database, name, entry)
+
+    def _enter_event(self, number: int, change: dict[str, Any]) -> None:
+        """Keep it with what was held of it before this delivery: it restricts nobody and frees nobody itself."""
+        who = change["entry"]
+        held = self._held_of(who) if change["op"] == SPLIT else []
+        said = (change["op"], who["item_id"], who.get("subject_id"))
+        query = "select op, item, subject from event where id = ?"
+        known = self.database.execute(query, [change["id"]]).fetchone()
+        if known == said:
+            return
+        if known:
+            raise self._refused("DELTA", f"第 {number} 行与已告知者不符", f"line {number} was told before otherwise")
+        self.database.execute(
+            "insert into event (id, sequence, business_date, op, reason, item, subject, held)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [change["id"], self.manifest["sequence"], self.manifest["business_date"], change["op"], change["reason"],
+             who["item_id"], who.get("subject_id"), json.dumps(held, ensure_ascii=False)],
+        )  # fmt: skip
+
+    def _check_event(self, change: dict[str, Any]) -> None:
+        """After the whole delta nothing is held of whom it splits off, and something of whom it merges."""
+        held = self._held_of(change["entry"])
+        if change["op"] == MERGE and not held:
+            raise self._refused("DELTA", "MERGE 无相应条目", "MERGE of what is not held")
+        # Where entries do not name their subject, the same entry may be another's now.
+        if change["op"] == SPLIT and held and "subject_id" in change["entry"]:
+            raise self._refused("DELTA", "SPLIT 后仍有相应条目", "SPLIT of what is held still")
+
+    def _held_of(self, who: dict[str, Any]) -> list[dict[str, Any]]:
+        found = self.database.execute(
+            "select line from entry where id in (select id from lookup where item = ?) order by id", [who["item_id"]]
+        )
+        entries = [read_object(line) for (line,) in found]
+        return [entry for entry in entries if who.get("subject_id") in (None, entry.get("subject_id"))]
+
+    def _counted(self) -> dict[str, str]:
+        return COUNTED if self.manifest["format"] == FORMAT else {**COUNTED, **EVENTS}
 
     def _unfit(self, change: dict[str, Any]) -> str | None:
         if change.keys() != {"op", "id", "reason", "entry"} or not isinstance(change["id"], str):
             return "op, id, reason, entry"
-        if change["op"] not in list(COUNTED):
+        if change["op"] not in list(self._counted()):
             return "op"
         if change["op"] == REMOVE:
             return None if change["entry"] is None and change["reason"] else "REMOVE: reason, entry"
+        if change["op"] == SPLIT:
+            return _unfit_event(change)
         if self.manifest["scope"] == REMOVALS_ONLY:
             return "scope removals_only"
+        if change["op"] == MERGE:
+            return _unfit_event(change)
         if change["reason"] is not None or not isinstance(change["entry"], dict):
             return "reason, entry"
         return None if change["entry"].get(self.manifest["id_field"]) == change["id"] else "id"
@@ -463,8 +561,20 @@ class _Delivery:
         return FeedRefused(self.state["feed"] or self.step.parent.name, int(self.step.name), rule, zh, en)
 
 
+def _unfit_event(change: dict[str, Any]) -> str | None:
+    who = change["entry"]
+    fits = isinstance(who, dict) and isinstance(who.get("item_id"), str) and isinstance(change["reason"], str)
+    if not fits or set(who) - {"item_id"} not in (set(), {"subject_id", "identity_tier"}):
+        return f"{change['op']}: reason, entry"
+    return None if all(isinstance(value, str) for value in who.values()) else f"{change['op']}: entry"
+
+
 def _enter_lookup(database: sqlite3.Connection, name: str, entry: dict[str, Any]) -> None:
-    database.execute("insert or replace into lookup values (?, ?, ?)", [name, *lookup_keys(entry)])
+    item = entry.get("item_id")
+    database.execute(
+        "insert or replace into lookup values (?, ?, ?, ?)",
+        [name, *lookup_keys(entry), item if isinstance(item, str) else None],
+    )
 
 
 def steps(folder: Path) -> list[Path]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from credit_warehouse.feed_consumer import Copy, FeedRefused, Standing, read_object
-from credit_warehouse.feed_protocol import ALL, CSV_OF, DELTA, FULL, KEYS, LATEST, MANIFEST, SIGNATURE
+from credit_warehouse.feed_protocol import ALL, CSV_OF, DELTA, FULL, KEYS, LATEST, MANIFEST, SIGNATURE, SPLIT
 
 FEED = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 KEY_ID = re.compile(r"[0-9a-f]{16}")
@@ -106,6 +106,8 @@ class Status:
     standing: Standing
     taken_at: datetime | None
     is_stale: bool
+    splits: int
+    """Who was taken for another, and nobody has said yet that what was done is undone."""
 
 
 class Home:
@@ -139,7 +141,8 @@ class Home:
             standing = copy.standing()
             if standing is None:
                 return None
-            return Status(standing, copy.last_taken_at(), now > datetime.fromisoformat(standing.valid_until))
+            splits = sum(event.op == SPLIT for event in copy.events())
+            return Status(standing, copy.last_taken_at(), now > datetime.fromisoformat(standing.valid_until), splits)
 
     def pull(self, place: Source, feed: str, key: bytes | None = None, *, resync: bool = False) -> Pulled:
         """Take everything new of one feed, in order; raises FeedRefused at the first delivery that is wrong.

@@ -15,11 +15,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 FORMAT = "credit-warehouse-feed/2"
+FORMAT_WITH_EVENTS = "credit-warehouse-feed/3"
+"""The same with SPLIT and MERGE: a delivery without any is one of ``FORMAT``, for whoever knows no other."""
 KEY_FORMAT = "credit-warehouse-key/1"
 RECEIPT_FORMAT = "credit-warehouse-receipt/1"
 ALL, REMOVALS_ONLY = "all", "removals_only"
 ADD, UPDATE, REMOVE = "ADD", "UPDATE", "REMOVE"
+SPLIT, MERGE = "SPLIT", "MERGE"
 COUNTED = {ADD: "added", UPDATE: "updated", REMOVE: "removed"}
+EVENTS = {SPLIT: "split", MERGE: "merged"}
+ORDER = (SPLIT, REMOVE, UPDATE, ADD, MERGE)
+"""Of the lines of a delta with events: nobody is restricted for another's listing, not even between two lines."""
 MANIFEST, SIGNATURE, DELTA, FULL, LATEST = "manifest.json", "manifest.sig", "delta.jsonl", "full.jsonl", "latest.json"
 CSV_OF = {DELTA: "delta.csv", FULL: "full.csv"}
 """Another form of the same lines, for recipients that ask for it; nothing is applied from it."""

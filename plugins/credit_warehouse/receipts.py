@@ -22,7 +22,7 @@ import psycopg
 
 from credit_warehouse import alerts
 from credit_warehouse.db import connect
-from credit_warehouse.feed_protocol import COUNTED, KEYS, RECEIPT_FORMAT, canonical
+from credit_warehouse.feed_protocol import COUNTED, EVENTS, KEYS, RECEIPT_FORMAT, canonical
 from credit_warehouse.settings import settings
 
 FIELDS: dict[str, type] = {
@@ -158,14 +158,18 @@ def fault(told: dict[str, Any], sent: Callable[[str, int], Sent | None]) -> str 
 
 def _sent(connection: psycopg.Connection, feed: str, sequence: int) -> Sent | None:
     row = connection.execute(
-        "select manifest_sha256, set_hash, exported_at, added, updated, removed, total from audit.export_ledger"
-        " where feed = %s and sequence = %s",
+        "select manifest_sha256, set_hash, exported_at, added, updated, removed, total, split, merged"
+        " from audit.export_ledger where feed = %s and sequence = %s",
         [feed, sequence],
     ).fetchone()
     if row is None:
         return None
-    manifest_sha256, set_hash, at, *counts = row
-    return Sent(manifest_sha256, set_hash, at, dict(zip((*COUNTED.values(), "total"), counts, strict=True)))
+    manifest_sha256, set_hash, at, *numbers = row
+    counts = dict(zip((*COUNTED.values(), "total", *EVENTS.values()), numbers, strict=True))
+    if not any(counts[name] for name in EVENTS.values()):
+        # As in the manifest: without any there is no word of them.
+        counts = {name: count for name, count in counts.items() if name not in EVENTS.values()}
+    return Sent(manifest_sha256, set_hash, at, counts)
 
 
 def _is_misshapen(told: dict[str, Any]) -> bool:

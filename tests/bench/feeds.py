@@ -30,6 +30,8 @@ from credit_warehouse.stack.service import processes
 
 CHANGES = (0, 100, 300, 1_000, 3_000, 10_000)
 ASKED, LONGEST = 1_000, 30.0
+APART = 20_000
+"""Each step of the curve changes directives of its own."""
 A_PERSON = 60
 """Directives of one listed person, as the catalogue of 青岛市市北区 makes them."""
 DAY = date(2026, 3, 2)
@@ -117,7 +119,7 @@ def fill(connection: psycopg.Connection, first: int, last: int, feeds: int) -> N
 def change(connection: psycopg.Connection, count: int, directives: int, feeds: int, salt: int) -> None:
     """A third each is corrected, leaves and comes; all of whole persons, as it happens."""
     third = count // 3
-    step = salt * 20_000
+    step = salt * APART
     for statement, parameters in (
         ("update exports.punishment_directive set is_contested = not is_contested where directive_id in"
          " (select md5('directive' || number) from generate_series(%s::bigint, %s::bigint) as number)",
@@ -164,6 +166,8 @@ def told(since: int) -> int:
 
 def main(directives: int, feeds: int) -> int:
     """Print the curve; 1 when a thousand changes take longer than they may."""
+    if directives < (fewest := (len(CHANGES) + 1) * APART):
+        raise SystemExit(f"at least {fewest:,} directives are needed")
     with server():
         with connect() as connection:
             connection.execute(CATALOGUE.format(person=A_PERSON, feeds=feeds).encode())

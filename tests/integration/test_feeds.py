@@ -138,7 +138,7 @@ def test_changed_content_is_an_update_with_the_new_words(exported) -> None:
 def test_removals_come_first_and_say_why(exported) -> None:
     folder = exported.home / "exports" / "exposure"
     second = [json.loads(line) for line in (folder / "00000002" / "delta.jsonl").read_text().splitlines()]
-    assert [change["op"] for change in second] == ["UPDATE", "REMOVE", "ADD"]
+    assert [change["op"] for change in second] == ["REMOVE", "UPDATE", "ADD"]
     (fourth,) = [json.loads(line) for line in (folder / "00000004" / "delta.jsonl").read_text().splitlines()]
     assert (fourth["op"], fourth["reason"], fourth["entry"]) == ("REMOVE", "REVOKED", None)
 

@@ -5,8 +5,11 @@ Wrong persons are played with every switch of the second tier on: what does not 
 
 from __future__ import annotations
 
+import json
 import re
+from contextlib import closing
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,8 +19,11 @@ from typer.testing import CliRunner
 
 from credit_warehouse.cli import app
 from credit_warehouse.explain import explain_link
-from credit_warehouse.export import export_build
+from credit_warehouse.export import export_build, removals
+from credit_warehouse.feed_consumer import verify
 from credit_warehouse.identifiers import registration_check
+from credit_warehouse.receipts import take_in
+from feed_peer import Consumer
 from providers import (
     Row,
     company_listing,
@@ -132,6 +138,11 @@ class Seen:
         """Feeds that hold something of the listing."""
         query = "select feed from exports.feed_entry where item_id = %s"
         return {feed for (feed,) in self.warehouse.rows(query, [self.item(listing_id)])}
+
+    def linked(self) -> dict[str, bool]:
+        """Items that the ledger has ever linked, and whether that stands."""
+        query = "select item_id, action = 'LINK' from core.subject_link order by link_id"
+        return dict(self.warehouse.rows(query))
 
     def is_with_no_one(self, *listings: str) -> bool:
         return all((self.ledger(one), self.record_of(one), self.reasons(one)) == ([], None, NOBODY) for one in listings)
@@ -560,7 +571,75 @@ def test_what_namesakes_share_reaches_no_product_though_every_switch_is_on(seen:
     assert seen.held("NO-AGE") == set()
 
 
+# ---------- what the recipients are told
+
+
+def test_every_feed_tells_the_links_that_its_entries_rest_on_and_no_other(seen: Seen) -> None:
+    folders = [path.parent for path in (seen.warehouse.home / "exports").glob("*/latest.json")]
+    told = {folder.name: events(folder) for folder in folders}
+    departments = {feed for feed in told if feed.startswith("punishment-")}
+    held: dict[str, set[str]] = {feed: set() for feed in told}
+    for feed, item in seen.warehouse.rows("select distinct feed, item_id from exports.feed_entry"):
+        held[feed].add(item)
+    rival, early, corrected = (seen.item(one) for one in ("RIVAL", "EARLY", "CORRECTED"))
+    of_rival = [("MERGE", seen.person(1305)), ("SPLIT", seen.person(1305))]
+    of_corrected = [("MERGE", seen.person(1308)), ("SPLIT", seen.person(1308))]
+    for feed in departments & seen.held("SEX-AGE"):
+        assert told[feed][rival] == of_rival
+        assert told[feed][early] == [("MERGE", seen.person(1307))]
+        assert told[feed][corrected] == of_corrected
+    # The public list names no subject, and neither do its splits and merges.
+    assert told["exposure"][rival] == [("MERGE", None), ("SPLIT", None)]
+    assert seen.item("UNRELATED") not in told["exposure"]
+    linked = seen.linked()
+    for feed, items in told.items():
+        # Whoever is taken for somebody now is told so, and of nobody else the last word is a merge.
+        assert {item: said[-1][0] == "MERGE" for item, said in items.items()} == {item: linked[item] for item in items}
+        assert {item for item in held[feed] & linked.keys() if linked[item]} <= items.keys(), feed
+
+
+def test_one_link_is_explained_with_the_feeds_that_were_told(seen: Seen) -> None:
+    words = run("explain", "link", seen.item("RIVAL"))[1]
+    assert "MERGE" in words and "SPLIT" in words and "exposure 00000001" in words and "exposure 00000002" in words
+
+
+MOVED = (
+    "insert into core.subject_link (item_id, subject_id, action, tier, rule_code, rule_version, evidence, basis,"
+    " decided_by, reviewer, reason) select item_id, coalesce(%s, subject_id), %s, tier, rule_code, rule_version,"
+    " evidence, basis, 'reviewer', '审核员甲', '另有其人' from core.subject_link where item_id = %s"
+    " order by link_id desc limit 1"
+)
+
+
+# Linked to another before anybody looked: what stands in the feeds is the first person's.
+def test_an_item_that_was_linked_to_another_leaves_the_first_at_once(seen: Seen, reviewed: Any) -> None:
+    item, first, exports = seen.item("EARLY"), seen.person(1307), seen.warehouse.home / "exports"
+    held = seen.held("EARLY")
+    assert {"exposure", "punishment-zzb"} <= held
+    seen.warehouse.execute(MOVED, [None, "UNLINK", item])
+    seen.warehouse.execute(MOVED, [seen.person(1302), "LINK", item])
+    removals.run(THURSDAY)
+    assert seen.held("EARLY") == set()
+    for feed in held:
+        assert manifests(exports / feed)[-1]["scope"] == "removals_only"
+        assert events(exports / feed)[item][-1] == ("SPLIT", None if feed == "exposure" else first), feed
+
+
 # ---------- a centre that has turned nothing on, and its reviewer
+
+
+def events(folder: Path) -> dict[str, list[tuple[str, str | None]]]:
+    """Item -> what was told of it in the order of the deliveries, by the lines themselves."""
+    found: dict[str, list[tuple[str, str | None]]] = {}
+    for path in sorted(folder.glob("0*/delta.jsonl")):
+        for line in map(json.loads, path.read_text("utf-8").split("\n")[:-1]):
+            if line["op"] in ("SPLIT", "MERGE"):
+                found.setdefault(line["entry"]["item_id"], []).append((line["op"], line["entry"].get("subject_id")))
+    return found
+
+
+def manifests(folder: Path) -> list[Row]:
+    return [json.loads(path.read_bytes()) for path in sorted(folder.glob("0*/manifest.json"))]
 
 
 def run(*words: str) -> tuple[int, str]:
@@ -599,28 +678,72 @@ def test_by_default_a_link_of_a_rule_is_known_and_has_no_effect(quiet: Seen) -> 
 
 
 def test_a_reviewer_accepts_and_undoes_and_nothing_is_left_of_it(quiet: Seen) -> None:
+    """In record and marts of either link; in the feeds, which the centre lets one of them reach, but for the events."""
     before, item, subject = quiet.marts(), quiet.item("PART"), quiet.person(1003)
+    quiet.warehouse.execute(
+        "update core.identity_tier set may_reach_exposure = true, may_reach_directive = true where tier = 'T2'"
+    )
     code, words = run("review", "list", "--reviewer", "审核员甲")
     assert code == 0 and "T3_PERSON_FRAGMENT" in words and "同名风险" in words
     logged = "select count(*) from audit.access_log where action = %s and item_id = %s"
     assert quiet.warehouse.rows(logged, ["review list", item]) == [(1,)]
 
     assert decided("accept", item)[0] == 0
+    assert decided("accept", quiet.item("RULE"))[0] == 0
     assert quiet.warehouse.rows(logged, ["review accept", item]) == [(1,)]
     assert export_build(quiet.warehouse.build(MONDAY)) == {}, "a decision is work without any delivery"
     assert quiet.ledger("PART") == [("LINK", "T3_PERSON_FRAGMENT", subject)]
     assert quiet.record_of("PART") == subject
     assert quiet.reasons("PART") == ("LINK_NOT_SHOWN", "LINK_NOT_DIRECTED")
     assert quiet.held("PART") == set()
+    assert (quiet.record_of("RULE"), quiet.reasons("RULE")) == (quiet.person(1001), (None, None))
+    merged = quiet.held("RULE")
+    assert {"exposure", "punishment-zzb"} <= merged
     now, then = "record_item_as_known(now(), %s)", "record_item_as_known('2026-03-01', %s)"
     for function, expected in ((now, [(subject,)]), (then, [])):
         query = f"select subject_id from marts.{function} where item_id = %s"
         assert quiet.warehouse.rows(query, [MONDAY, item]) == expected
 
     assert decided("undo", item)[0] == 0
-    quiet.warehouse.build(MONDAY)
+    assert decided("undo", quiet.item("RULE"))[0] == 0
+    assert quiet.held("RULE") == set(), "the feeds at once, without a build"
+    assert export_build(quiet.warehouse.build(MONDAY)) == {}
     assert quiet.marts() == before
+    assert_told_and_as_before(quiet, merged, "RULE", quiet.person(1001))
     assert decided("undo", item)[0] == 1, "there is nothing left to undo"
+
+
+def assert_told_and_as_before(quiet: Seen, merged: set[str], listing_id: str, subject: str) -> None:
+    """Every feed that held the item was told of both, no other of either, and each holds what it held at first."""
+    exports, item = quiet.warehouse.home / "exports", quiet.item(listing_id)
+    for folder in (path.parent for path in exports.glob("*/latest.json")):
+        told = manifests(folder)
+        assert told[-1]["set_hash"] == told[0]["set_hash"]
+        if folder.name not in merged:
+            assert events(folder) == {}
+            continue
+        who = None if folder.name == "exposure" else subject
+        assert events(folder) == {item: [("MERGE", who), ("SPLIT", who)]}
+        _, addition, removal, last = told
+        assert [told["format"][-1] for told in (addition, removal, last)] == ["3", "3", "2"]
+        assert (removal["scope"], removal["counts"]["split"]) == ("removals_only", 1)
+    # By the document alone, and as the project's own consumer takes it, whose receipts are believed.
+    links = quiet.warehouse.rows(
+        "select link_id from core.subject_link where item_id = %s order by link_id desc limit 2", [item]
+    )
+    for name in ("exposure", "punishment-zzb"):
+        consumer = Consumer(exports / name)
+        consumer.catch_up()
+        assert [event["id"] for event in consumer.events] == [f"link-{number}" for (number,) in reversed(links)]
+    receipts = quiet.warehouse.home / "receipts"
+    receipts.mkdir()
+    with closing(verify(consumer.folder, exports / "keys", Consumer(consumer.folder).public)) as copy:
+        (split,) = [event for event in copy.events() if event.op == "SPLIT"]
+        assert split.item == item and {entry["subject_id"] for entry in split.held} == {subject}
+        for sequence, content in copy.unwritten_receipts():
+            (receipts / f"{sequence}.json").write_bytes(content)
+    taken = take_in(receipts)
+    assert (taken.accepted, taken.refused) == (4, [])
 
 
 def test_what_a_reviewer_refused_or_undid_no_rule_does_again(quiet: Seen) -> None:
@@ -688,15 +811,3 @@ def test_the_link_is_explained_field_by_field_and_why_nobody_else(quiet: Seen) -
     assert "T2_PERSON_SEX_AGE" in words and "郑庚" not in words
     assert not WHOLE.search(words)
     assert run("explain", "link", "999999")[0] == 1
-
-
-# What left on the strength of a link is taken down when the link is undone: no build, no delivery.
-def test_an_undone_link_leaves_every_feed_without_a_build(warehouse) -> None:
-    warehouse.execute(T2_ON)
-    warehouse.accept(MONDAY, PERSONS, known(1001, "郑庚"))
-    warehouse.accept(MONDAY, COURT, nameless("LINKED", "郑庚", 1001), *[listing(f"L-{n}", n) for n in range(22, 30)])
-    assert export_build(warehouse.build(MONDAY)) == {}
-    seen = Seen(warehouse)
-    assert "exposure" in seen.held("LINKED")
-    assert decided("undo", seen.item("LINKED"))[0] == 0
-    assert seen.held("LINKED") == set()

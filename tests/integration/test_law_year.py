@@ -32,6 +32,8 @@ class Year:
     builds: int = 0
     shown: Counter[str] = field(default_factory=Counter)
     taken_down: Counter[str] = field(default_factory=Counter)
+    officers: set[str] = field(default_factory=set)
+    """Orders that brought a directive on somebody who is not listed."""
 
     def play(self, days: Iterable[tuple[date, Delivery]], builds_every: int) -> Year:
         """Every delivery through the removal lane; every so many into a build and out."""
@@ -50,6 +52,7 @@ class Year:
         removals.run(day)
         held = self.held()
         self.wrongful += _beyond(held, rightful(law), law, f"{day} after the lane")
+        self.officers |= {number for number in before[DIRECTIVE] | held[DIRECTIVE] if number.startswith("order ")}
         self.taken_down.update({product: len(before[product] - held[product]) for product in held})
 
     def _build(self, day: date, law: Verdict) -> None:
@@ -65,8 +68,10 @@ class Year:
         found: Held = {product: set() for product in PRODUCTS.values()}
         if self.builds:
             for feed, listing_id in self.warehouse.rows(
-                "select distinct split_part(entry.feed, '-', 1), coalesce(listing.listing_id, entry.item_id)"
+                "select distinct split_part(entry.feed, '-', 1),"
+                " coalesce(listing.listing_id, 'order ' || named.order_id, entry.item_id)"
                 " from exports.feed_entry as entry left join marts.defaulter_listing as listing using (item_id)"
+                " left join core.related_order as named using (item_id)"
             ):
                 found[PRODUCTS[feed]].add(listing_id)
         return found
@@ -76,7 +81,8 @@ def rightful(law: Verdict) -> Held:
     """Who may be in each product, and should."""
     return {
         EXPOSURE: {number for number, found in law.listings.items() if found.published},
-        DIRECTIVE: {number for number, found in law.listings.items() if found.directed},
+        DIRECTIVE: {number for number, found in law.listings.items() if found.directed}
+        | {f"order {number}" for number in law.officers},
         NOTICE: {number for number, found in law.listings.items() if found.notice},
     }
 
@@ -107,6 +113,7 @@ def assert_right(year: Year) -> None:
     assert year.missing == []
     assert all(year.shown[product] for product in (EXPOSURE, DIRECTIVE, NOTICE))
     assert all(year.taken_down[product] for product in (EXPOSURE, DIRECTIVE))
+    assert year.officers
 
 
 def test_a_quarter_of_the_year_publishes_nobody_wrongly(warehouse: Any) -> None:

@@ -227,8 +227,8 @@ class _Writer:
         return {
             **row, "XM": self.case.called(who), "XB": "男" if self.case.person(who) % 2 else "女",
             "sfzhm": self.case.document(who), "QY_MC": self.case.called(unit), "QY_DM": self.case.document(unit),
-            "AH": f"（2026）浙0102执{self.case.person(unit)}号", "LASJStr": "2026年01月08日",
-            "ZXFYMC": "杭州市上城区人民法院", "ryxz": short.get("as", "法定代表人"),
+            "AH": self.case.text(short.get("case")) or f"（2026）浙0102执{self.case.person(unit)}号",
+            "LASJStr": "2026年01月08日", "ZXFYMC": "杭州市上城区人民法院", "ryxz": short.get("as", "法定代表人"),
         }  # fmt: skip
 
     def _closed(self, short: Row) -> Row:

@@ -22,6 +22,8 @@ RULES_OF_2017 = date(2017, 5, 1)
 ADULT, BASE_TERM, LONGEST_TERM, RELIST_MONTHS = 18, 24, 60, 6
 SERIOUS = "D2"
 PERFORMED = {"全部已履行", "全部履行"}
+OFFICES = {"法定代表人", "主要负责人", "影响债务履行的直接责任人员", "实际控制人"}
+"""What an order restricting consumption may call whom it names besides the debtor himself (法释〔2010〕8号 第三条)."""
 KINDS = {"0": "person", "580": "person", "1": "organisation", "581": "organisation"}
 OBJECTIONS = {"不应列入", "信息不准", "应删除未删除", "非本人"}
 NOTHING = {"", "暂无", "无", "NULL", "\\N", "— —", "未公开", "None"}
@@ -87,6 +89,8 @@ class Verdict:
 
     listings: dict[str, Listing]
     rejected: list[tuple[str, str]]
+    officers: dict[str, str] = field(default_factory=dict)
+    """Order of the court -> number of whom a directive may reach because of it, who is not listed by that."""
 
 
 # Days
@@ -413,6 +417,92 @@ def repaired(facts: Facts, arrived: list[Arrived], day: date) -> date | None:
     return None
 
 
+# Orders restricting consumption
+
+
+@dataclass
+class Order:
+    """What an order says that has not been lifted."""
+
+    row: Row
+    said: date
+
+    @property
+    def number(self) -> str | None:
+        """The valid number of whom it names."""
+        return person_number(str(value(self.row.get("sfzhm")) or "").upper())
+
+    @property
+    def unit(self) -> str | None:
+        """The valid number of the unit that owes."""
+        return organisation_number(str(value(self.row.get("QY_DM")) or ""))
+
+    @property
+    def case(self) -> str:
+        return re.sub("字第0+", "字第", flat(self.row.get("AH")))
+
+    def may_name_an_officer(self) -> bool:
+        """An adult, of the sex that the number tells, in an office."""
+        if not self.number or value(self.row.get("ryxz")) not in OFFICES:
+            return False
+        birth, sex = birth_of(self.number), str(self.row.get("XB") or "")[:1]
+        assert birth
+        grown_up = age_on(birth, day_of(self.row.get("LASJStr")) or self.said) >= ADULT
+        return grown_up and sex in ("", "男" if int(self.number[16]) % 2 else "女")
+
+
+def standing_orders(arrived: list[Arrived], day: date) -> dict[str, Order]:
+    """By the court's number of the order: said by ``day`` and not lifted, whatever the order of arrival."""
+    words: dict[str, list[Row]] = defaultdict(list)
+    for item in arrived:
+        words[str(item.row["id"])].append(item.row)
+    found: dict[str, Order] = {}
+    lifted = set[str]()
+    for number, rows in words.items():
+        for row in sorted(rows, key=lambda row: (moment(row["updatedAt"]), "AUDR".index(row["infoActionType"]))):
+            said = moment(row["updatedAt"])
+            assert said
+            said_on, action = said.astimezone(BEIJING).date(), row["infoActionType"]
+            if said_on > day:
+                continue
+            if action in ("D", "R"):
+                found.pop(number, None)
+                lifted.add(number)
+            elif action == "A" or number not in lifted:
+                # A correction lists nobody again; only a new order does.
+                found[number] = Order(row, said_on)
+    return found
+
+
+def _officers(
+    orders: dict[str, Order], stories: dict[str, list[Episode]], found: dict[str, Listing],
+    contested: dict[str, list[Objection]], day: date,
+) -> dict[str, str]:  # fmt: skip
+    """Whom an order names in an office of a unit whose own listing, in that very case, may be directed."""
+    owing = set()
+    names: dict[str, set[str]] = defaultdict(set)
+    for listing, verdict in found.items():
+        facts = _version(_current(stories[listing], day), day) if verdict.in_force else None
+        if facts and facts.kind == "organisation" and verdict.directed:
+            owing.add((facts.number, facts.case))
+        elif facts and facts.kind == "person" and facts.number:
+            names[facts.number].add(flat(facts.row["iname"]))
+    for order in orders.values():
+        if order.number:
+            names[order.number].add(flat(order.row["XM"]))
+    reached = {}
+    for key, order in orders.items():
+        wrong = any(
+            objection.upheld_on(day)
+            and not (objection.kind == "信息不准" and objection.decided and order.said > objection.decided)
+            for objection in contested[key]
+        )
+        owes = order.unit and (order.unit, order.case) in owing
+        if order.number and owes and order.may_name_an_officer() and len(names[order.number]) == 1 and not wrong:
+            reached[key] = order.number
+    return reached
+
+
 # The judgment
 
 
@@ -438,7 +528,8 @@ def judge(
     found = {listing: verdict for listing, verdict in listings.items() if verdict}
     _conflicts(stories, found, day)
     _relistings(stories, found, day)
-    return Verdict(found, rejected)
+    orders = standing_orders(by_source["court_consumption_limits"], day)
+    return Verdict(found, rejected, _officers(orders, stories, found, contested, day))
 
 
 def _on(story: list[Episode], day: date) -> Episode | None:

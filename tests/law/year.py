@@ -22,6 +22,7 @@ FIRST, LAST = date(2025, 1, 1), date(2025, 12, 31)
 LISTINGS = 300
 LATE, TWICE = 0.3, 0.15
 LONG_AGO = date(2016, 6, 1)
+RELATIONS = ["法定代表人", "实际控制人", "本人", "主要负责人", "影响债务履行的直接责任人员"]
 BIRTHS = [providers.ADULT, date(1962, 11, 30), date(1979, 8, 8), date(1991, 2, 28), date(2000, 2, 29)]
 
 
@@ -91,17 +92,18 @@ class _Year:
             qysler=[{"iname": providers.name(number + 5000), "corporationtypename": "法定代表人",
                      "cardNum": providers.masked(providers.resident_id(number + 5000))}],
         )  # fmt: skip
-        self.limited(number, day)
+        self.limited(number, day, row["caseCode"])
         return self.said(row, day)
 
-    def limited(self, number: int, day: date) -> None:
-        """The director of a company is restricted; some orders are lifted."""
+    def limited(self, number: int, day: date, case: str) -> None:
+        """Somebody is restricted for a company, in its case or in another; some orders are lifted."""
         at = datetime.combine(day, time(11), BEIJING)
         order = {
             "id": str(760_000_000 + number), "XM": providers.name(number + 5000),
             "XB": "男" if (number + 5000) % 2 else "女", "sfzhm": providers.resident_id(number + 5000),
-            "QY_MC": f"试样{number}有限公司", "QY_DM": providers.uscc(number), "AH": f"（2025）浙0102执{number}号",
-            "LASJStr": f"{day:%Y年%m月%d日}", "ZXFYMC": "杭州市上城区人民法院", "ryxz": "法定代表人",
+            "QY_MC": f"试样{number}有限公司", "QY_DM": providers.uscc(number),
+            "AH": case if number % 7 else f"（2025）浙0109执{number}号", "LASJStr": f"{day:%Y年%m月%d日}",
+            "ZXFYMC": "杭州市上城区人民法院", "ryxz": RELATIONS[number % len(RELATIONS)],
             "infoActionType": "A", "updatedAt": at.isoformat(),
         }  # fmt: skip
         self.send("court_consumption_limits", day, order)
@@ -257,6 +259,9 @@ class _Year:
         if self.dice.random() < 0.5:
             self.said(row, self.later(day), "D", deleteReason="X1")
 
+    def stays_with_its_officer(self, number: int) -> None:
+        self.company(number, self.some_day())
+
     def unknown_conduct(self, number: int) -> None:
         self.listed(number, self.some_day(), disruptTypeName="其他情形")
 
@@ -275,6 +280,7 @@ class _Year:
             self.performed, self.expires, self.expires, self.expires_in_a_range, self.old_text, self.minor,
             self.not_public, self.contradictory, self.two_names, self.unnamed, self.listed_again, self.two_cases,
             self.contested, self.contested, self.repaired, self.organisation, self.unknown_conduct, self.not_listed,
+            self.stays_with_its_officer,
         ]  # fmt: skip
 
     def play(self) -> Iterator[tuple[date, Delivery]]:

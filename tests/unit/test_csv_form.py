@@ -60,6 +60,17 @@ def test_a_delta_is_a_table_with_the_operation_in_front(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_split_is_a_line_of_the_table_too(tmp_path: Path) -> None:
+    who = {"item_id": "i2", "subject_id": "s2", "identity_tier": "T2"}
+    line = json.dumps({"op": "SPLIT", "id": "link-8", "reason": "T2_PERSON_SEX_AGE", "entry": who})
+    (tmp_path / "delta.jsonl").write_text(line + "\n", encoding="utf-8")
+    csv_form.write(tmp_path / "delta.jsonl", tmp_path / "delta.csv", ["age", "identity_tier", "item_id", "subject_id"])
+    assert list(csv.reader(io.StringIO((tmp_path / "delta.csv").read_bytes().decode("gb18030"), newline=""))) == [
+        ["op", "id", "reason", "age", "identity_tier", "item_id", "subject_id"],
+        ["SPLIT", "link-8", "T2_PERSON_SEX_AGE", "", "T2", "i2", "s2"],
+    ]  # fmt: skip
+
+
 def test_the_full_set_is_a_table_of_its_fields(tmp_path: Path) -> None:
     (tmp_path / "full.jsonl").write_text('{"a":"=x","b":1}\n', encoding="utf-8")
     csv_form.write(tmp_path / "full.jsonl", tmp_path / "full.csv", ["a", "b"])

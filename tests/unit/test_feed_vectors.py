@@ -69,6 +69,31 @@ def test_the_project_follows_the_vectors() -> None:
             copy.check_fresh(datetime.fromisoformat("2026-03-13T18:01:00+08:00"))
 
 
+LINKED = VECTORS / "punishment-cz"
+
+
+def test_both_follow_a_link_that_is_moved_and_undone() -> None:
+    verifier = Verifier(LINKED, public_of(KEY))
+    manifests = verifier.catch_up()
+    assert [manifest["format"][-1] for manifest in manifests] == ["2", "3", "3", "3", "2"]
+    assert [(event["id"], event["op"], event["subject_id"]) for event in verifier.events] == [
+        ("link-7", "MERGE", "s2"), ("link-9", "SPLIT", "s2"), ("link-10", "MERGE", "s3"), ("link-12", "SPLIT", "s3"),
+    ]  # fmt: skip
+    with closing(verify(LINKED, KEYS, read_key(KEY))) as copy:
+        held = {event.id: sorted(entry["directive_id"] for entry in event.held) for event in copy.events()}
+        assert held == {"link-7": [], "link-9": ["d2", "d3"], "link-10": [], "link-12": ["d2", "d3"]}
+        assert [entry["directive_id"] for entry in copy.entries()] == ["d1"]
+    # As if it had never been: events are no part of the set.
+    assert manifests[0]["set_hash"] == manifests[4]["set_hash"] == manifests[3]["set_hash"]
+
+
+def test_a_copy_that_begins_after_a_merge_takes_its_split() -> None:
+    with closing(verify(LINKED, KEYS, read_key(KEY), start=3)) as copy:
+        (split,) = copy.events()
+        assert (split.id, [entry["directive_id"] for entry in split.held]) == ("link-12", ["d2", "d3"])
+        assert [entry["directive_id"] for entry in copy.entries()] == ["d1"]
+
+
 def test_the_project_begins_at_a_full_set() -> None:
     with closing(verify(FEED, KEYS, read_key(KEY), start=2)) as copy:
         assert [entry["item_id"] for entry in copy.entries()] == ["a1", "b2", "c3"]
@@ -84,7 +109,8 @@ def test_what_has_to_be_refused_is(case: dict[str, Any], tmp_path: Path) -> None
         before = path.read_bytes()
         path.write_bytes(before.replace(case["from"].encode(), case["to"].encode()))
         assert path.read_bytes() != before
-    feed = tmp_path / "v" / "exposure"
+    feed = tmp_path / "v" / Path(case.get("remove") or case["file"]).parts[0]
+    feed = feed if (feed / "latest.json").exists() else tmp_path / "v" / "exposure"
     with pytest.raises(FeedRefused) as refused:
         verify(feed, feed.parent / "keys", read_key(KEY))
     assert (refused.value.sequence, refused.value.rule) == (case["sequence"], case["rule"])

@@ -68,6 +68,10 @@ def disagreement(case: Case) -> list[str]:
             named = [found for found in verdict.listings.values() if found.number == key]
             if any(found.published or found.directed for found in named):
                 wrong.append(f"{question.day} {alias} is in a product")
+        ours = {case.document(f"P{number}"): f"P{number}" for number in range(1, 10)}
+        reached = {ours.get(number, number) for number in verdict.officers.values()}
+        if reached != set(question.officers):
+            wrong.append(f"{question.day} orders reach {sorted(reached)}, not {question.officers}")
         rejected = [rule for _, rule in verdict.rejected]
         if question.rejected not in (None, rejected):
             wrong.append(f"{question.day} rejected {rejected}, not {question.rejected}")
@@ -106,7 +110,9 @@ def told_to_nobody(found: Listing, facts: Any) -> None:
     found.exposure.discard("NOT_PUBLIC")
 
 
-REAL = {name: getattr(oracle, name) for name in ("rejection", "_listing", "_who", "conducts", "after")}
+REAL = {
+    name: getattr(oracle, name) for name in ("rejection", "_listing", "_who", "conducts", "after", "standing_orders")
+}
 LEFT_OUT: dict[str, dict[str, Any]] = {
     "R1": {"conducts": lambda text: REAL["conducts"](text) or {"D1"}},
     "R2": {"Facts.term": lambda facts: (None, None)},
@@ -125,6 +131,26 @@ LEFT_OUT: dict[str, dict[str, Any]] = {
     "R15": {"after": lambda start, amount, unit: REAL["after"](start, amount, "working" if unit == "day" else unit)},
     "R16": {"RULES_OF_2017": date.min},
 }
+
+
+OFFICERS_OTHERWISE: dict[str, dict[str, Any]] = {
+    "the debtor himself is an officer": {"OFFICES": {*oracle.OFFICES, "本人"}},
+    "another case counts": {"Order.case": property(lambda order: "1"), "Facts.case": property(lambda facts: "1")},
+    "children count": {"ADULT": 0},
+    "no order is ever lifted": {
+        "standing_orders": lambda arrived, day: REAL["standing_orders"](
+            [item for item in arrived if item.row["infoActionType"] == "A"], day)
+    },
+    "the listing of the unit does not matter": {"Listing.directed": property(lambda found: True)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("otherwise", OFFICERS_OTHERWISE)
+def test_a_case_fails_when_an_order_is_read_otherwise(otherwise: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, replacement in OFFICERS_OTHERWISE[otherwise].items():
+        monkeypatch.setattr(f"law.oracle.{name}", replacement)
+    wrong = [line for case in CASES if "FACT-6" in case.rules for line in disagreement(case)]
+    assert any("orders reach" in line for line in wrong)
 
 
 @pytest.mark.parametrize("rule", [f"R{number}" for number in range(1, 17)])

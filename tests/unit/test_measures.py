@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import random
 import re
 from collections import Counter
 from pathlib import Path
@@ -32,8 +33,19 @@ WORDING = {
 """How the documents speak of each effect; a measure whose words do not fit has the wrong effect."""
 
 
+OFFICE = {
+    "legal_rep": "法定代表人", "principal": "主要负责人", "directly_responsible": "直接责任人员",
+    "actual_controller": "实际控制人", "director": "董事", "supervisor": "监事", "senior_manager": "高级管理人员",
+}  # fmt: skip
+
+
 def seed(name: str) -> list[dict[str, str]]:
     with (PROJECT_ROOT / "dbt_project" / "seeds" / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def read_back() -> list[dict[str, str]]:
+    with OUTLINE.with_name("read_back.csv").open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
 
@@ -127,6 +139,44 @@ def test_a_department_code_can_be_the_name_of_a_folder() -> None:
 
 def test_one_place_is_served_until_a_centre_says_otherwise() -> None:
     assert [place["jurisdiction"] for place in seed("served_jurisdiction")] == ["370203"]
+
+
+# Drawn by lot and read from the documents by hand: what they say, where, of whom, and who shall do it.
+READ_BACK = read_back()
+
+
+def test_twenty_measures_drawn_by_lot_were_read() -> None:
+    drawn = sorted(random.Random(20).sample(codes, 20))
+    assert sorted(row["measure_code"] for row in READ_BACK) == drawn
+
+
+@pytest.mark.parametrize("read", READ_BACK, ids=[row["measure_code"] for row in READ_BACK])
+def test_a_measure_reads_back_as_its_paragraph(read: dict[str, str]) -> None:
+    (measure,) = [row for row in MEASURES if row["measure_code"] == read["measure_code"]]
+    for column in ("document", "paragraph", "effect_type", "applies_to_person", "applies_to_organisation",
+                   "needs_court_order"):  # fmt: skip
+        assert measure[column] == read[column], column
+    for column in ("related_roles", "unit_roles"):
+        assert set(measure[column].split("|")) == set(read[column].split("|")), column
+    # The text is the paragraph's own, by the hash of the whole of it, and holds the passage.
+    (known,) = [
+        row for row in outline() if (row["document"], row["paragraph"]) == (read["document"], read["paragraph"])
+    ]
+    assert hashlib.sha256(read["text"].encode()).hexdigest() == known["sha256"]
+    assert len(read["text"]) == int(known["characters"])
+    passage = read["passage"]
+    assert passage in read["text"] and re.search(WORDING[measure["effect_type"]], passage)
+    for column in ("related_roles", "unit_roles"):
+        assert all(OFFICE[role] in passage for role in filter(None, measure[column].split("|"))), column
+    if "为个人" in passage:
+        assert (measure["applies_to_person"], measure["applies_to_organisation"]) == ("true", "false")
+    departments = {row["department_code"]: row["department"] for row in seed("department")}
+    told = {departments[row["department_code"]] for row in seed("measure_department")
+            if row["measure_code"] == read["measure_code"]}  # fmt: skip
+    assert told == set(read["departments"].split("、"))
+    responsible = re.search("责任部门[:：](.+?)）", read["text"])
+    if responsible:
+        assert told == set(responsible[1].split("、"))
 
 
 TEXT = """某市文件

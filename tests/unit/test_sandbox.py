@@ -624,6 +624,46 @@ def test_officers_named_in_orders_are_on_no_list_of_defaulters(out: Path) -> Non
         assert orders[row["source_key"]]["QY_MC"] not in NULLS
 
 
+def test_the_truth_about_officers_follows_from_the_files(out: Path) -> None:
+    """On the last day: orders in force by their latest word, the unit's listing found again by its code and case."""
+    last = max(row["business_date"] for row in truth(out, "officers"))
+    refused = {(row["file"], int(row["record_no"])) for row in truth(out, "rejects")}
+    newest: dict[str, dict[str, Any]] = {}
+    told: dict[str, dict[str, Any]] = {}
+    for source, found in (("court_consumption_limits", newest), ("court_defaulters", told)):
+        for path in files(out, source):
+            for number, row in enumerate(read(path), start=1):
+                key = str(row["id"])
+                if (path.name, number) in refused:
+                    continue
+                if source == "court_defaulters" and row["infoActionType"] in ("D", "R"):
+                    continue
+                if key not in found or datetime.fromisoformat(row["updatedAt"]) > datetime.fromisoformat(
+                    found[key]["updatedAt"]
+                ):
+                    found[key] = row
+
+    def place(number: Any, case: Any) -> tuple[str, str]:
+        code, text = normalise(str(number or "")), re.sub(r"\s", "", unicodedata.normalize("NFKC", str(case)))
+        return code[8:17] if len(code) == 18 else code, text.translate(str.maketrans("〔〕[]【】", "()()()"))
+
+    cases = {
+        place(row["cardNum"], row["caseCode"]): key
+        for key, row in told.items() if str(row["partyTypeName"]) in ("1", "581")
+    }  # fmt: skip
+    expected = set()
+    for key, row in newest.items():
+        where = place(row["QY_DM"], row["AH"])
+        if row["infoActionType"] in ("A", "U") and where in cases and "*" not in row["sfzhm"]:
+            expected.add((key, row["ryxz"], cases[where]))
+    rows = [row for row in truth(out, "officers") if row["business_date"] == last]
+    assert {(row["order_id"], row["relation"], row["court_id"]) for row in rows} == expected
+    assert {row["expected"] for row in rows} == {"yes", "no"}
+    directed = {row["court_id"] for row in truth(out, "directives")
+                if row["business_date"] == last and row["expected"] == "yes"}  # fmt: skip
+    assert all(row["court_id"] in directed for row in rows if row["expected"] == "yes")
+
+
 def test_an_order_names_the_former_representative(out: Path) -> None:
     subjects = {row["subject_no"]: row for row in truth(out, "subjects")}
     changed = {row["subject_no"]: row for row in truth(out, "planted") if row["label"] == "REPRESENTATIVE_CHANGED"}

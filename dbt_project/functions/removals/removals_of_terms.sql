@@ -12,20 +12,25 @@ where
     and listing.status in ('ACTIVE', 'SUPPRESSED')
     and exports.may_be_out(listing.item_id, null)
 union all
--- So do links that were undone: the listing is in the record of no one again.
+-- So do links that were undone, whomever the item was linked to since: what left rests on the one that was undone.
 select
     listing.item_id,
     'NO_VALID_IDENTIFIER' as reason,
-    last.decided_at as effective_at,
+    undone.decided_at as effective_at,
     null::bigint as batch_id,
     null::bigint as row_no,
     null::text as delete_reason
-from core.subject_link as last
-inner join marts.defaulter_listing as listing on last.item_id = listing.item_id
+from core.subject_link as undone
+inner join marts.defaulter_listing as listing
+    on undone.item_id = listing.item_id and coalesce(listing.subject_id, undone.subject_id) = undone.subject_id
 where
-    last.action = 'UNLINK'
+    undone.action = 'UNLINK'
     and not exists (
-        select from core.subject_link as later where later.item_id = last.item_id and later.link_id > last.link_id
+        select from core.subject_link as later
+        where
+            later.item_id = undone.item_id
+            and later.subject_id = undone.subject_id
+            and later.link_id > undone.link_id
     )
     and listing.identity_tier is distinct from 'T1'
     and exports.may_be_out(listing.item_id, null)

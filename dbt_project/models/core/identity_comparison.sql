@@ -11,9 +11,9 @@ with paired as (
         names.subject_name as subject_said_name,
         names.number_shown,
         nullif(names.number_shown, '') as person_shown,
-        -- Where a person's number is shown in part, every rule asks for its division.
+        -- Where a person's number is shown in part, every rule asks for its division, and for the year where it is shown.
         coalesce(
-            case orphan.subject_kind when 'person' then substring(orphan.identifier_shown from '^\d{1,6}') end, ''
+            case orphan.subject_kind when 'person' then substring(orphan.identifier_shown from '^\d{1,10}') end, ''
         ) as number_prefix,
         unit.identifier_shown as unit_shown,
         -- A former name counts for what happened before the next name was first heard.

@@ -1,8 +1,8 @@
 {# Names are kept with the time they were said first and last; what was known of a subject is folded into what the
    day says, so a late delivery moves the first date back instead of inventing a newer name.
    `said_elsewhere_at`: since when a register or an office, and not only an item, has named the subject so.
-   `number_shown`: of a person what is shown of the number, else empty. Matching looks for a name together with a division,
-   or with a year and the last characters, so that its work does not grow with the namesakes of a whole province. #}
+   `number_shown`: of a person what is shown of the number, else empty. Matching looks for a name together with a division
+   and a year, or with a year and the last characters, so that its work does not grow with the namesakes of a whole province. #}
 {{ config(
     incremental_strategy='delete+insert',
     unique_key='subject_id',

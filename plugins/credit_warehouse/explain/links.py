@@ -27,6 +27,10 @@ left join core.identity_tier as known
 where link.item_id = %(item)s
 order by link.link_id
 """
+TOLD = """
+select link_id, op, min(feed || ' ' || lpad(sequence::text, 8, '0')) as first_told, count(*) as feeds
+from exports.feed_event where item_id = %(item)s group by link_id, op
+"""
 ITEM_OF = "select item_id from core.subject_link where link_id = %(given)s"
 STANDING = """
 select link.subject_id, link.tier, link.rule_code
@@ -88,12 +92,13 @@ def explain_link(given: str) -> Row:
                 "没有这个标识：请给出关联编号或没有有效号码的条目标识"
                 " unknown id: give a link_id, or the item_id of an item without a valid number"
             )
+        told = {row["link_id"]: row for row in cursor.execute(TOLD, {"item": item}).fetchall()}
         standing = cursor.execute(STANDING, {"item": item}).fetchone()
     last = ledger[-1] if ledger else None
     linked = last["subject_id"] if last and last["action"] == "LINK" else None
     return {
         "item_id": item,
-        "ledger": ledger,
+        "ledger": [{**row, "told": told.get(row["link_id"])} for row in ledger],
         "in_record_of": standing["subject_id"] if standing else None,
         "others": [{**row, "why_not": _why_not(row, compared)} for row in compared if row["subject_id"] != linked],
     }
@@ -116,6 +121,11 @@ def _lines(found: Row) -> Iterator[str]:
         )
         yield f"    {row['rule_code']}（版本 version {row['rule_version']}）：{row['rule_zh']} {row['rule_en']}"
         yield f"    {row['legal_basis']}"
+        if row["told"]:
+            yield (
+                f"    已告知 told as {row['told']['op']}：{row['told']['feeds']} 个清单 feeds，"
+                f"{row['told']['first_told']}"
+            )
         yield from _facts(row["evidence"])
     if not found["ledger"]:
         yield "  —"

@@ -27,10 +27,13 @@ from credit_warehouse.feed_protocol import (
     COUNTED,
     CSV_OF,
     DELTA,
+    EVENTS,
     FORMAT,
+    FORMAT_WITH_EVENTS,
     FULL,
     LATEST,
     MANIFEST,
+    ORDER,
     REMOVALS_ONLY,
     SIGNATURE,
     SetHash,
@@ -206,6 +209,7 @@ def _send(connection: psycopg.Connection, product: Product, feed: str, build_id:
     sequence, previous, total = (last[0] + 1, last[1], last[2]) if last else (1, None, 0)
     set_hash = _set_hash(connection, feed)
     _apply(connection, feed, sequence)
+    _compute_events(connection, product, feed, sequence, additions=scope == ALL)
     draft, final = _paths(feed, sequence)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -213,9 +217,20 @@ def _send(connection: psycopg.Connection, product: Product, feed: str, build_id:
         connection,
         draft / DELTA,
         # A red gate may leave a row beside its removal: it is not trusted, and no reason to show it.
-        "select json_build_object('op', op, 'id', entry_id, 'reason', case op when 'REMOVE' then reason end,"
-        " 'entry', case when op <> 'REMOVE' then body::json end)::text"
-        " from change where feed = %s order by op desc, entry_id",
+        sql.SQL(
+            "select json_build_object('op', op, 'id', id, 'reason', reason, 'entry', entry)::text from ("
+            "select op, entry_id as id, case op when 'REMOVE' then reason end as reason,"
+            " case when op <> 'REMOVE' then body::json end as entry from change where feed = %s"
+            " union all select op, 'link-' || link_id, rule_code, {who} from event"
+            ") as told order by array_position({order}, op), id"
+        ).format(
+            who=sql.SQL(
+                "json_build_object('item_id', item_id, 'subject_id', subject_id, 'identity_tier', tier)"
+                if product.names_subject
+                else "json_build_object('item_id', item_id)"
+            ),
+            order=sql.Literal(list(ORDER)),
+        ),
         feed,
     )
     full = (
@@ -234,13 +249,15 @@ def _send(connection: psycopg.Connection, product: Product, feed: str, build_id:
         files += [csv_form.write(draft / file["name"], draft / CSV_OF[file["name"]], columns) for file in tuple(files)]
     found = connection.execute("select op, count(*) from change where feed = %s group by op", [feed]).fetchall()
     counts: dict[str, int] = {**dict.fromkeys(COUNTED.values(), 0), **{COUNTED[op]: rows for op, rows in found}}
+    told: dict[str, int] = dict(connection.execute("select op, count(*) from event group by op").fetchall())
+    events = {name: told.get(op, 0) for op, name in EVENTS.items()}
     # Counted on from the last delivery: a removal must not have to look at everybody who stays.
     counts["total"] = total + counts["added"] - counts["removed"]
     assert full is None or full["rows"] == counts["total"], f"{feed}: the full set is not what the deltas come to"
     key_id, private = keys.signing(connection)
     produced = datetime.now().astimezone().replace(microsecond=0)
     manifest: dict[str, Any] = {
-        "format": FORMAT,
+        "format": FORMAT_WITH_EVENTS if told else FORMAT,
         "feed": feed,
         "product": product.name,
         "label": product.label,
@@ -248,7 +265,7 @@ def _send(connection: psycopg.Connection, product: Product, feed: str, build_id:
         "sequence": sequence,
         "business_date": day.isoformat(),
         "scope": scope,
-        "counts": counts,
+        "counts": {**counts, **events} if told else counts,
         "files": files,
         "set_hash": set_hash,
         "previous_manifest_sha256": previous,
@@ -261,9 +278,9 @@ def _send(connection: psycopg.Connection, product: Product, feed: str, build_id:
     _store(draft / SIGNATURE, private.sign(text))
     connection.execute(
         "insert into audit.export_ledger (feed, sequence, product, business_date, build_id, scope, added, updated,"
-        " removed, total, delta_sha256, full_sha256, manifest_sha256, previous_manifest_sha256, set_hash, key_id)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [feed, sequence, product.name, day, build_id, scope, *counts.values(), delta["sha256"],
+        " removed, total, split, merged, delta_sha256, full_sha256, manifest_sha256, previous_manifest_sha256,"
+        " set_hash, key_id) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [feed, sequence, product.name, day, build_id, scope, *counts.values(), *events.values(), delta["sha256"],
          full and full["sha256"], hashlib.sha256(text).hexdigest(), previous, set_hash, key_id],
     )  # fmt: skip
     connection.commit()
@@ -316,6 +333,56 @@ def _apply(connection: psycopg.Connection, feed: str, sequence: int) -> None:
         " on conflict (feed, entry_id) do update set content_hash = excluded.content_hash, body = excluded.body,"
         " sequence = excluded.sequence",
         [sequence, feed],
+    )
+
+
+def _compute_events(
+    connection: psycopg.Connection, product: Product, feed: str, sequence: int, *, additions: bool
+) -> None:
+    """The table ``event``: links of which the recipient was told and that stand no more; with additions, new ones.
+
+    What counts is what a recipient was told, not every row of the ledger: a link that was undone and made again between
+    two deliveries is no news, and a link of which no entry left never was any. Of whom an entry is still held, no
+    split is told before its removal.
+    """
+    # One range of an index for each item: planned as joins, it might read all that the recipient holds.
+    last_word = (
+        " cross join lateral (select * from core.subject_link as word where word.item_id = {item}.item_id"
+        " order by word.link_id desc limit 1) as last"
+    )
+    held = (
+        "lateral (select true as is_held from exports.feed_entry as entry where entry.item_id = {item}.item_id"
+        " and entry.feed = {{feed}} and coalesce({{subject}}, {otherwise}) = {item}.subject_id limit 1) as held"
+    )
+    connection.execute(
+        sql.SQL(
+            "create temp table event on commit drop as"
+            " with told as (select distinct on (item_id) * from exports.feed_event where feed = {feed}"
+            " order by item_id, link_id desc)"
+            " select 'SPLIT' as op, undone.link_id, told.item_id, told.subject_id, told.tier, told.rule_code from told"
+            + last_word.format(item="told")
+            + " cross join lateral (select max(word.link_id) as link_id from core.subject_link as word"
+            " where word.item_id = told.item_id and word.subject_id = told.subject_id and word.action = 'UNLINK')"
+            " as undone left join " + held.format(item="told", otherwise="''") + " on true"
+            " where told.op = 'MERGE' and (last.action, last.subject_id) <> ('LINK', told.subject_id)"
+            " and held.is_held is null"
+            " union all"
+            " select 'MERGE', last.link_id, last.item_id, last.subject_id, last.tier, last.rule_code"
+            " from (select distinct item_id from change where feed = {feed} and op <> 'REMOVE') as changed"
+            + last_word.format(item="changed")
+            + " left join told on told.item_id = last.item_id and told.op = 'MERGE'"
+            " cross join " + held.format(item="last", otherwise="last.subject_id") + " where {additions}"
+            " and last.action = 'LINK' and last.subject_id is distinct from told.subject_id"
+        ).format(
+            feed=sql.Literal(feed),
+            subject=sql.SQL("entry.body::json ->> 'subject_id'" if product.names_subject else "null::text"),
+            additions=sql.Literal(additions),
+        )
+    )
+    connection.execute(
+        "insert into exports.feed_event (feed, link_id, sequence, op, item_id, subject_id, tier, rule_code)"
+        " select %s, link_id, %s, op, item_id, subject_id, tier, rule_code from event",
+        [feed, sequence],
     )
 
 

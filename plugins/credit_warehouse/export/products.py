@@ -22,6 +22,8 @@ class Product:
     """Column of core.exclusion_reason that says whether a reason keeps a listing out of this product."""
     ended: LiteralString
     """SQL condition: the rule behind the held entry ``e`` has ended, whatever the listing."""
+    names_subject: bool
+    """Whether an entry says whose record it is of; a split or merge told of it says no more than the entry."""
 
 
 PRODUCTS = (
@@ -33,6 +35,7 @@ PRODUCTS = (
         reasons="exposure_reasons",
         barred_by="bars_exposure",
         ended="false",
+        names_subject=False,
     ),
     Product(
         name="restricted_notice",
@@ -42,6 +45,7 @@ PRODUCTS = (
         reasons="notice_reasons",
         barred_by="bars_notice",
         ended="false",
+        names_subject=False,
     ),
     Product(
         name="punishment_directive",
@@ -52,5 +56,6 @@ PRODUCTS = (
         barred_by="bars_directive",
         ended="e.body::json ->> 'measure_code' in"
         " (select measure_code from exports.measure_decision where directive_reasons is not null)",
+        names_subject=True,
     ),
 )

@@ -280,6 +280,7 @@ class _Assembly:
             truth.write_table(folder, "items", chain(court.items(day), other.items(day), lists.items(day)))
             truth.write_table(folder, "exposure", court.exposure(day))
             truth.write_table(folder, "directives", court.directives(day))
+            truth.write_table(folder, "officers", court.officers(day, lists.standing_orders()))
             truth.write_table(folder, "notices", court.notices(day))
             truth.write_table(folder, "listings", court.listings(day))
         truth.write_table(folder, "subjects", truth.subjects(self.population))

@@ -7,6 +7,9 @@ Files under ``truth/`` (UTF-8, header line, ``\\n``):
   status is ACTIVE, DELETED or REVOKED where the provider says so, ABSENT where a snapshot leaves out what stood in
   the one before; an empty subject_no is an orphan. ``source_key`` holds the key columns as meant, joined with ``|``
 * ``exposure.csv``, ``directives.csv``: business_date, court_id, expected, reason (joined with ``|``, sorted)
+* ``officers.csv``: business_date, order_id, subject_no, relation, court_id, expected - every order in force that names
+  a person with a whole number beside a listed unit (``court_id``: the unit's listing in the case of the order);
+  whether a measure may reach the person because of it, if its text names the office
 * ``notices.csv``: business_date, court_id, unit - who is told of a listing that may not be published
 * ``listings.csv``: business_date, court_id, status, in_record - status is ACTIVE, SUPPRESSED (the court keeps it, but
   it is not used as it stands), EXPIRED, DELETED or REVOKED; what was upheld to be wrong is in nobody's record
@@ -47,6 +50,7 @@ COLUMNS = {
     "items": ("business_date", "source", "source_key", "subject_no", "status"),
     "exposure": ("business_date", "court_id", "expected", "reason"),
     "directives": ("business_date", "court_id", "expected", "reason"),
+    "officers": ("business_date", "order_id", "subject_no", "relation", "court_id", "expected"),
     "notices": ("business_date", "court_id", "unit"),
     "listings": ("business_date", "court_id", "status", "in_record"),
     "rejects": ("business_date", "source", "file", "record_no", "rule"),
@@ -159,6 +163,22 @@ class CourtTruth:
             stands = message.action in ("A", "U") and message.listing.subject and not wrong
             yield (on, listing_id, status, "yes" if stands else "no")
 
+    def officers(self, day: int, orders: Iterable[Limit]) -> Iterator[Sequence[object]]:
+        """Whom orders in force name beside a listed unit, in its own case."""
+        on = self.period.day(day)
+        directed = {listing_id for _, listing_id, expected, _ in self.directives(day) if expected == "yes"}
+        owing: dict[tuple[int, str], list[int]] = {}
+        for listing_id, message in self.newest.items():
+            if message.listing.subject and not message.listing.is_person:
+                owing.setdefault((message.listing.subject.no, message.listing.case_code), []).append(listing_id)
+        for order in orders:
+            if not order.subject or not order.unit:
+                continue
+            two_names = self.court.name_conflicts.get(order.subject.no, self.period.days) <= day
+            for listing_id in owing.get((order.unit.no, order.case_code), []):
+                expected = "yes" if listing_id in directed and not two_names else "no"
+                yield (on, order.key, order.subject.no, order.relation, listing_id, expected)
+
     def _expected(self, day: int, allowed: frozenset[str]) -> Iterator[Sequence[object]]:
         on = self.period.day(day)
         for listing_id, message in self.newest.items():
@@ -258,6 +278,10 @@ class ListTruth:
                 self._compare(source, days[day])
         for (source, key), (number, status) in self._states.items():
             yield (on, source, key, number, status)
+
+    def standing_orders(self) -> list[Limit]:
+        """Orders that nobody has lifted, as last said in what ``items`` has read."""
+        return [limit for limit in self._newest.values() if limit.action in ("A", "U")]
 
     def _compare(self, source: str, lines: Iterable[Said]) -> None:
         """What the list leaves out has ended, unless it had ended before."""
