@@ -22,6 +22,10 @@ class Product:
     """Column of core.exclusion_reason that says whether a reason keeps a listing out of this product."""
     ended: LiteralString
     """SQL condition: the rule behind the held entry ``e`` has ended, whatever the listing."""
+    has_channels: bool = False
+    """Whether its feeds are channels (export/channels.py), each with its part of the product; else rows leave whole."""
+    whole: str | None = None
+    """The feed that holds all of the product, where others hold parts of it."""
 
 
 PRODUCTS = (
@@ -33,6 +37,8 @@ PRODUCTS = (
         reasons="exposure_reasons",
         barred_by="bars_exposure",
         ended="false",
+        has_channels=True,
+        whole="exposure",
     ),
     Product(
         name="restricted_notice",
