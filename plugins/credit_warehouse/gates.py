@@ -116,7 +116,10 @@ def check_product(product: str, build_id: int, whole: str | None = None) -> list
         ).fetchone()
         rules = fill(
             load_rules(EXPECTATIONS / "exports" / f"{product}.yml"),
-            {"rows_after_shrink": _floor(previous, PRODUCT_MAX_SHRINK), "published_fields": published_fields(connection)},
+            {
+                "rows_after_shrink": _floor(previous, PRODUCT_MAX_SHRINK),
+                "published_fields": published_fields(connection),
+            },
             {},
         )
         results = validate(f'select * from exports."{product}"', rules)

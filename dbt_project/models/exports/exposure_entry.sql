@@ -54,7 +54,7 @@ cross join lateral (
     select
         publication.subject_kind = 'person'
         and channel.names_age
-        and {{ function('birthdays_left') }}(number.shown, true, publication.published_on) < channel.min_birthdays
+        and core.birthdays_left(number.shown, true, publication.published_on) < channel.min_birthdays
             as is_hidden
 ) as age
 where

@@ -8,16 +8,16 @@ with today as (
 
 ruled as (
     select
-        channel.channel,
-        channel.channel_zh,
-        channel.feed,
+        declared.channel,
+        declared.channel_zh,
+        declared.feed,
         jsonb_build_object(
-            'channel', to_jsonb(channel),
+            'channel', to_jsonb(declared),
             'fields', (
                 select jsonb_agg(to_jsonb(rule) order by rule.field)
                 from {{ ref('publication_field') }} as rule
                 where
-                    rule.field = any(string_to_array(channel.fields, '|'))
+                    rule.field = any(string_to_array(declared.fields, '|'))
                     and rule.is_shown
                     and {{ holds_on('rule', 'today.day') }}
             ),
@@ -27,9 +27,9 @@ ruled as (
                 where {{ holds_on('rule', 'today.day') }}
             )
         ) as content
-    from {{ ref('exposure_channel') }} as channel
+    from {{ ref('exposure_channel') }} as declared
     cross join today
-    where channel.is_enabled and {{ holds_on('channel', 'today.day') }}
+    where declared.is_enabled and {{ holds_on('declared', 'today.day') }}
 )
 
 select

@@ -685,7 +685,8 @@ class Reader:
                 select
                     sent.product,
                     -- Of what several channels hold, once.
-                    count(distinct case sent.product when 'exposure_publication' then item_id else entry_id end) as held,
+                    count(distinct case sent.product when 'exposure_publication' then item_id else entry_id end)
+                        as held,
                     count(*) filter (
                         where case sent.product {bars} end is not null
                         -- What a law lets outlast a listing, to its day (市北区意见四（二）5).

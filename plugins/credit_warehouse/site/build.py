@@ -1,8 +1,4 @@
-"""Build the site anew from the feed: everything, or, if the feed is not what it claims, nothing.
-
-The new site takes the place of the old one in one step, so that nobody who was taken off the list stays behind in a
-file that the new one does not have.
-"""
+"""Build the site anew from the feed: everything, or, if the feed is not what it claims, nothing."""
 
 from __future__ import annotations
 
@@ -15,21 +11,16 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from credit_warehouse.feed_home import FolderSource, Home
 from credit_warehouse.report import charts
 from credit_warehouse.settings import PROJECT_ROOT
 from credit_warehouse.site import shards
-from credit_warehouse.site.statistics import Statistics, statistics
+from credit_warehouse.site.folder import made_anew
+from credit_warehouse.site.held import held
+from credit_warehouse.site.statistics import Statistics
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAGES = ("index", "statistics", "objection")
 ROLLING = 200
-MARK = ".exposure-site"
-"""A folder with this file was made here and may be replaced; any other is left alone."""
-
-
-class StaleFeed(RuntimeError):
-    """The newest delivery does not vouch for the list any more; a site of it could show who was taken off."""
 
 
 @dataclass(frozen=True)
@@ -47,44 +38,20 @@ def build_site(
     exports: Path, out: Path, copies: Path, key: bytes | None = None, *, feed: str = "exposure",
     contact: str = "", now: datetime | None = None,
 ) -> Built:  # fmt: skip
-    """Take what is new of ``feed`` into the copy under ``copies``, and make the site of what it then holds.
-
-    ``key`` is the public key received by hand, needed the first time. Raises FeedRefused when a delivery is not what
-    it claims, StaleFeed when the feed has expired, ValueError when ``out`` is a folder of somebody else's.
-    """
-    if out.exists() and not (out / MARK).exists() and any(out.iterdir()):
-        raise ValueError(f"{out}：不是本命令所建 was not made by this command; choose an empty folder")
-    home = Home(copies)
-    pulled = home.pull(FolderSource(exports), feed, key)
-    now = now or datetime.now().astimezone()
-    if now > datetime.fromisoformat(pulled.standing.valid_until):
-        raise StaleFeed(
-            f"清单有效期已过（{pulled.standing.valid_until}），不据以建站"
-            " the feed has expired; no site is made of it"
-        )
-    with home.copy(feed) as copy:
-        entries = list(copy.entries())
-        numbers = statistics(copy, exports / feed, entries)
-    draft, old = out.with_name(f".{out.name}.draft"), out.with_name(f".{out.name}.old")
-    for leftover in (draft, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    draft.mkdir(parents=True)
-    _write(draft, entries, numbers, pulled.standing.business_date, pulled.standing.valid_until, contact)
-    if out.exists():
-        out.rename(old)
-    draft.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
+    """Make the site of what ``feed`` holds; raises what ``held`` raises, and ValueError for somebody else's folder."""
+    entries, standing, numbers = held(exports, feed, copies, key, now)
+    with made_anew(out) as draft:
+        _write(draft, entries, numbers, standing.business_date, standing.valid_until, contact)
     files = [path for path in out.rglob("*") if path.is_file()]
     return Built(
-        len(entries), len(files), sum(path.stat().st_size for path in files), pulled.standing.business_date,
-        pulled.standing.sequence,
+        len(entries), len(files), sum(path.stat().st_size for path in files), standing.business_date,
+        standing.sequence,
     )  # fmt: skip
 
 
 def _write(
     folder: Path, entries: list[shards.Entry], numbers: Statistics, day: str, valid_until: str, contact: str
 ) -> None:
-    (folder / MARK).touch()
     parts = shards.shard_count(len(entries))
     shards.write_names(folder / "data" / "name", entries, parts)
     courts = shards.write_courts(folder / "data" / "court", entries)
@@ -104,7 +71,6 @@ def _write(
     )  # fmt: skip
     context = {
         "day": day, "valid_until": valid_until, "numbers": numbers, "contact": contact, "charts": _charts(numbers),
-        "mean_delay": None,
     }  # fmt: skip
     for page in PAGES:
         text = environment.get_template(f"{page}.html.j2").render(page=page, **context)
