@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def name_hash(name: str) -> int:
 
 def shard_count(entries: int) -> int:
     """A power of two, so that the hash's last bits name the file."""
-    return 1 << max((entries // PER_FILE - 1).bit_length(), 0) if entries else 1
+    return 1 << (ceil(entries / PER_FILE) - 1).bit_length() if entries else 1
 
 
 def row(entry: Entry) -> list[Any]:
