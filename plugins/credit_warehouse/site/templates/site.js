@@ -44,6 +44,14 @@ async function load(path) {
 
 const entriesOf = (rows) => rows.map((row) => Object.fromEntries(list.fields.map((field, place) => [field, row[place]])));
 const isStale = () => Date.now() > Date.parse(document.body.dataset.validUntil);
+// A page that stayed open past its time shows nobody either: who was taken off since is not known here.
+function expired() {
+  if (!isStale()) return false;
+  $("stale").hidden = false;
+  for (const section of document.querySelectorAll("main section")) section.remove();
+  return true;
+}
+
 const placeOf = (code) => code ? [...new Set([`${code.slice(0, 2)}0000`, `${code.slice(0, 4)}00`, code])].map((part) => list.places[part] || "").join("") : "";
 const contested = () => element("span", { class: "flag" }, "异议中");
 
@@ -86,14 +94,15 @@ const telling = (entries) => APART.filter(([field]) => new Set(entries.map((entr
 
 function answer(name, number, entries) {
   if (!entries.length) {
-    return [element("p", { class: "note" }, `本站没有姓名或名称为“${name}”的在列条目${number || $("court").value || $("province").value || $("kind").value ? "符合所填条件" : ""}。这不说明其信用状况；以法院公布平台为准。`)];
+    const narrowed = number || $("court").value || $("province").value || $("kind").value;
+    return [element("p", { class: "note" }, `本站没有姓名或名称为“${name}”${narrowed ? "、符合所填条件" : ""}的在列条目。这不说明其信用状况；以法院公布平台为准。`)];
   }
   const people = new Set(entries.map((entry) => entry.identifier_shown)).size;
   if (number) {
     const wanted = shownNumber(number);
     const found = entries.filter((entry) => wanted.includes(entry.identifier_shown));
     if (!found.length) {
-      return [element("p", { class: "note" }, `名为“${name}”的在列条目共 ${entries.length} 条，号码都与所填号码不符：不是同一人。`)];
+    return [element("p", { class: "note" }, `名为“${name}”的在列条目共 ${entries.length} 条，号码都与所填号码不符：不是同一人。`)];
     }
     const isPerson = found[0].subject_kind === "person";
     return [
@@ -106,8 +115,8 @@ function answer(name, number, entries) {
   if (entries[0].subject_kind === "organisation" && people === 1) return entries.map(whole);
   const apart = telling(entries);
   return [
-    element("p", { class: "warn" }, `有 ${people} 个不同号码使用“${name}”这一姓名或名称，共 ${entries.length} 条。只凭姓名不能认定是谁：`
-      + `${apart.length ? `可凭${apart.join("、")}区分` : "本站所示各项不能区分"}；填写号码后再查看全部内容。`),
+    element("p", { class: "warn" }, `本站有 ${people} 个号码使用“${name}”这一姓名或名称，共 ${entries.length} 条。只凭姓名不能认定是谁：`
+      + `${apart.length ? `可凭${apart.join("、")}区分` : "未列入的同名者不在此数"}；填写号码后再查看全部内容。`),
     element("div", { class: "wide" }, table(entries, "同名条目", APART)),
   ];
 }
@@ -115,7 +124,7 @@ function answer(name, number, entries) {
 async function search(event) {
   event.preventDefault();
   const started = performance.now(), name = $("name").value.trim(), result = $("result");
-  if (!name || isStale()) return;
+  if (!name || expired()) return;
   try {
     const rows = await load(`name/${nameHash(name) % list.shards}.json`);
     const key = nameKey(name);
@@ -131,7 +140,7 @@ async function search(event) {
 async function showCourt(page = 0) {
   const court = list.courts[$("court").value];
   $("court-list").hidden = !court;
-  if (!court || isStale()) return;
+  if (!court || expired()) return;
   const entries = entriesOf(await load(`court/${court.number}-${page}.json`)), pages = Math.ceil(court.entries / list.page);
   const turn = (label, target) => {
     const button = element("button", { type: "button" }, label);
@@ -170,17 +179,13 @@ async function roll() {
   $("previous").addEventListener("click", () => { paused = true; label(); show(-1); });
   $("next").addEventListener("click", () => { paused = true; label(); show(1); });
   // Who reads a page is not interrupted.
-  setInterval(() => { if (!paused && !$("rolling").matches(":hover, :focus-within")) show(1); }, DWELL);
+  setInterval(() => { if (!expired() && !paused && !$("rolling").matches(":hover, :focus-within")) show(1); }, DWELL);
   label();
   show(0);
 }
 
 async function begin() {
-  if (isStale()) {
-    $("stale").hidden = false;
-    for (const section of document.querySelectorAll("main section")) section.hidden = true;
-    return;
-  }
+  if (expired()) return;
   list = await load("list.json");
   const provinces = [...new Set(list.courts.map((court) => court.division.slice(0, 2)).filter(Boolean))].sort();
   $("province").append(...provinces.map((code) => element("option", { value: code }, list.places[`${code}0000`] || code)));
