@@ -691,18 +691,26 @@ def channel_screens(
     feed: Annotated[str, typer.Option("--feed", help="清单 feed of the channel")] = "exposure-screen",
     key: KeyFile = None,
     home: FeedHome = FEED_HOME,
-    page_length: Annotated[int, typer.Option(min=1, help="每页条数 entries a page")] = 8,
-    dwell: Annotated[int, typer.Option(min=1, help="每页秒数 seconds a page")] = 12,
+    page_length: Annotated[
+        int | None, typer.Option(min=1, help="每页条数，默认依声明 entries a page; default: as declared")
+    ] = None,
+    dwell: Annotated[
+        int | None, typer.Option(min=1, help="每页秒数，默认依声明 seconds a page; default: as declared")
+    ] = None,
 ) -> None:
     """由渠道清单生成滚动屏分页 | write the pages of a rolling screen from its feed, verified as a consumer would."""
     from credit_warehouse.feed_consumer import FeedRefused
     from credit_warehouse.feed_home import SourceProblem
     from credit_warehouse.site.held import StaleFeed
-    from credit_warehouse.site.screen import write_pages
+    from credit_warehouse.site.screen import declared_pages, write_pages
 
+    length, seconds = declared_pages(feed) or (None, None)
+    length, seconds = page_length or length, dwell or seconds
+    if length is None or seconds is None:
+        raise _fail(f"{feed}：未声明每页条数与秒数 no pages are declared for it; give --page-length and --dwell")
     try:
         done = write_pages(
-            exports, feed, out, home, _public_key(key) if key else None, page_length=page_length, dwell_seconds=dwell
+            exports, feed, out, home, _public_key(key) if key else None, page_length=length, dwell_seconds=seconds
         )
     except (FeedRefused, SourceProblem, StaleFeed, ValueError) as error:
         raise _fail(str(error)) from None

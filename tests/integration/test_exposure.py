@@ -24,7 +24,7 @@ from credit_warehouse.export import export_build, removals
 from credit_warehouse.secrets import channel_key
 from credit_warehouse.settings import settings
 from gate_rules import fails
-from providers import company_listing, deletion, listing, masked, name, resident_id, revocation
+from providers import company_listing, correction, deletion, listing, masked, name, resident_id, revocation, uscc
 
 DAYS = (date(2026, 3, 2), date(2026, 3, 3))
 EXPOSURE, COURT = "exposure_publication", "court_defaulters"
@@ -42,6 +42,13 @@ FORBIDDEN = {
     "no whole number": listing("18", 18, cardNumFull=None, **HERE),
     "contradictory": listing("19", 19, birthDate="1970-01-02", **HERE),
 }
+
+# The court restricts an officer of the listed company; that lists nobody.
+OFFICER = {
+    "id": "760000020", "XM": name(20), "XB": "女", "sfzhm": resident_id(20), "QY_MC": "试样5有限公司", "QY_DM": uscc(5),
+    "AH": "（2026）浙0102执5号", "LASJStr": "2026年03月01日", "ZXFYMC": "南昌市东湖区人民法院", "ryxz": "实际控制人",
+    "infoActionType": "A", "updatedAt": "2026-03-01T11:00:00+08:00",
+}  # fmt: skip
 
 
 def bytes_of(feed_prefix: str = "exposure") -> bytes:
@@ -78,6 +85,7 @@ def shown(shared_warehouse) -> Any:
         listing("6", 6, **HERE), listing("7", 7, **HERE),
         *FORBIDDEN.values(),
     )  # fmt: skip
+    wh.accept(DAYS[0], "court_consumption_limits", OFFICER)
     build = wh.build(DAYS[0])
     assert build
     assert export_build(build) == {}
@@ -117,6 +125,12 @@ def test_no_whole_number_no_third_party_no_account_and_no_address_is_in_any_byte
     assert name(2).encode() in written, "what is not there would not be found either"
     for value in (THIRD_PARTY, ACCOUNT, "示例路9号", "支付货款", *map(resident_id, PUBLIC.values())):
         assert value.encode() not in written
+
+
+def test_an_officer_whom_an_order_restricts_is_in_no_channel(shown) -> None:
+    assert shown.rows("select count(*) from core.credit_item where subject_name = %s", [name(20)]) == [(1,)]
+    assert name(20).encode() not in bytes_of()
+    assert not any("legal_representative" in entry for entry in held("exposure-media"))
 
 
 def test_a_duty_leaves_as_kind_and_amount(shown) -> None:
@@ -308,6 +322,7 @@ def test_a_channel_that_ends_and_a_place_that_forbids_take_everybody_with_them(s
         "insert into core.publication_jurisdiction (rule_id, division_prefix, connects_by, subject_kind, exception,"
         f" valid_from) values ('FJ', '35', 'court', 'person', 'NONE', '{DAYS[1]}')"
     )
+    shown.accept(DAYS[1], COURT, correction(listing("7", 7, **HERE), SECOND, performance="部分未履行"))
     build = shown.build(DAYS[1])
     assert build
     # Three of seven are gone, which is less than half.
@@ -316,7 +331,12 @@ def test_a_channel_that_ends_and_a_place_that_forbids_take_everybody_with_them(s
     assert names("exposure") == {name(1), name(3), name(4), name(7)}
     newest = max(path for path in (settings().exports / "exposure").glob("*/delta.jsonl"))
     reasons = {change["reason"] for change in map(json.loads, newest.read_bytes().splitlines())}
-    assert reasons == {"JURISDICTION_FORBIDS"}
+    assert reasons == {"JURISDICTION_FORBIDS", None}
+    periods = shown.rows(
+        "select public_from, public_until, ended_by from marts.exposure_history"
+        " where listing_id = '7' and channel = 'query' order by shown_at"
+    )
+    assert periods == [(DAYS[0], DAYS[1], "REPLACED"), (DAYS[1], None, None)]
 
 
 def test_the_site_of_the_feed_shows_whom_the_feed_holds(shown, tmp_path: Path) -> None:
@@ -327,7 +347,7 @@ def test_the_site_of_the_feed_shows_whom_the_feed_holds(shown, tmp_path: Path) -
     written = "".join(path.read_text() for path in (tmp_path / "site").rglob("*.json"))
     assert name(1) in written and name(6) not in written and "试样5有限公司" not in written
     pages = CliRunner().invoke(
-        app, ["channel", "screens", *options, "--feed", "exposure-bulletin", "--page-length", "1",
+        app, ["channel", "screens", *options, "--feed", "exposure-bulletin", "--page-length", "1", "--dwell", "5",
               "--out", str(tmp_path / "screens")],
     )  # fmt: skip
     assert pages.exit_code == 0, pages.output

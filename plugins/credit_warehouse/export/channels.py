@@ -28,10 +28,6 @@ class Channel:
     label: str
     fields: list[str]
     is_tokenised: bool
-    format: str
-    cadence: str
-    page_length: int | None
-    dwell_seconds: int | None
 
     @property
     def id_field(self) -> str:
@@ -50,8 +46,7 @@ def of_feed(connection: psycopg.Connection, feed: str) -> Channel | None:
     if connection.execute("select to_regclass('core.exposure_channel') is null").fetchone() == (True,):
         return None
     row = connection.execute(
-        "select channel, channel_zh, string_to_array(fields, '|'), is_tokenised, format, cadence, page_length,"
-        " dwell_seconds from core.exposure_channel"
+        "select channel, channel_zh, string_to_array(fields, '|'), is_tokenised from core.exposure_channel"
         " where feed = %(feed)s or split_by is not null and %(feed)s like feed || '-%%'"
         " order by length(feed) desc, is_enabled desc, valid_from desc limit 1",
         {"feed": feed},

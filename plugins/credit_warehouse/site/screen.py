@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from pathlib import Path
 
+from credit_warehouse.settings import PROJECT_ROOT
 from credit_warehouse.site.folder import made_anew
 from credit_warehouse.site.held import held
 from credit_warehouse.site.shards import write_json
@@ -20,6 +22,17 @@ class Pages:
     entries: int
     seconds: int
     """How long one round takes."""
+
+
+def declared_pages(feed: str) -> tuple[int, int] | None:
+    """Entries a page and seconds a page, as the newest row of the seed declares them for this feed."""
+    with (PROJECT_ROOT / "dbt_project" / "seeds" / "exposure_channel.csv").open(encoding="utf-8") as lines:
+        found = [
+            (int(line["page_length"]), int(line["dwell_seconds"]))
+            for line in csv.DictReader(lines)
+            if line["feed"] == feed and line["page_length"] and line["dwell_seconds"]
+        ]
+    return found[-1] if found else None
 
 
 def write_pages(

@@ -73,7 +73,7 @@ function table(entries, caption, columns) {
     const content = entry[field] === null || entry[field] === undefined ? "—" : String(entry[field]);
     const attributes = { "data-label": label, ...(field === "identifier_shown" ? { class: "number" } : {}) };
     const cell = element(place ? "td" : "th", place ? attributes : { ...attributes, scope: "row" }, content);
-    if (field === "subject_name" && entry.is_contested) cell.append(" ", contested());
+    if (!place && entry.is_contested) cell.append(" ", contested());
     return cell;
   })));
   return element("table", { class: "stack" }, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, ...body));
