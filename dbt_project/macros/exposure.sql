@@ -1,7 +1,6 @@
-{# What may be shown to the public, field by field: no field leaves without a row of the seed publication_field that
-   allows it on that day for that kind of subject, and names the article (Art. 6, 法释〔2013〕17号, 2017 revision). #}
-{% macro exposure_publications(listings, decisions, day, changed_only=false) %}
-{%- set fields = [
+{# The fields of a publication and where they come from; none of them is shown without its rule. #}
+{% macro publication_fields() %}
+{%- do return([
     ('item_id', 'listing.item_id'),
     ('listing_id', 'listing.listing_id'),
     ('subject_kind', 'listing.subject_kind'),
@@ -22,7 +21,13 @@
     ('filed_on', 'listing.filed_on'),
     ('published_on', 'listing.published_on'),
     ('is_contested', 'listing.is_contested')
-] -%}
+]) -%}
+{% endmacro %}
+
+{# What may be shown to the public, field by field: no field leaves without a row of the seed publication_field that
+   allows it on that day for that kind of subject, and names the article (Art. 6, 法释〔2013〕17号, 2017 revision). #}
+{% macro exposure_publications(listings, decisions, day, changed_only=false) %}
+{%- set fields = publication_fields() -%}
 with allowed as materialized (
     select
         {%- for field, _ in fields %}

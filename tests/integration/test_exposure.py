@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 
 from credit_warehouse.cli import app
 from credit_warehouse.db import connect
-from credit_warehouse.export import export_build, removals
+from credit_warehouse.export import export_build, feed, removals
+from credit_warehouse.export.products import PRODUCTS
 from credit_warehouse.secrets import channel_key
 from credit_warehouse.settings import settings
 from gate_rules import fails
@@ -56,14 +57,14 @@ def bytes_of(feed_prefix: str = "exposure") -> bytes:
     return b"".join(path.read_bytes() for path in sorted(settings().exports.glob(f"{feed_prefix}*/*/*.jsonl")))
 
 
-def held(feed: str) -> list[dict[str, Any]]:
+def held(channel: str) -> list[dict[str, Any]]:
     """What the newest complete delivery of a feed says that it holds."""
-    newest = max(path for path in (settings().exports / feed).glob("*/full.jsonl"))
+    newest = max(path for path in (settings().exports / channel).glob("*/full.jsonl"))
     return [json.loads(line) for line in newest.read_bytes().splitlines()]
 
 
-def names(feed: str) -> set[str]:
-    return {entry["subject_name"] for entry in held(feed)}
+def names(channel: str) -> set[str]:
+    return {entry["subject_name"] for entry in held(channel)}
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +164,7 @@ def test_telecom_operators_get_tokens_that_only_they_can_compare(shown) -> None:
 
 def test_what_a_local_rule_keeps_back_leaves_only_through_media_that_a_state_rule_names(shown) -> None:
     """浙江 is among the places of the telecom channel, and its court's persons are in the public list alone."""
-    where = {feed for feed, in shown.rows(
+    where = {told for (told,) in shown.rows(
         "select feed from exports.feed_entry join marts.defaulter_listing using (item_id) where listing_id = '3'"
     )}  # fmt: skip
     assert where == {"exposure"}
@@ -180,9 +181,9 @@ def test_an_age_is_told_only_where_it_leaves_enough_birthdays(shown) -> None:
     assert any(age is not None for age in told.values())
 
 
-@pytest.mark.parametrize("feed", ["exposure", "exposure-telecom", "exposure-push-360102"])
-def test_a_channel_is_a_feed_like_every_other(shown, feed: str) -> None:
-    found = CliRunner().invoke(app, ["feed", "verify", str(settings().exports / feed)])
+@pytest.mark.parametrize("name_of_feed", ["exposure", "exposure-telecom", "exposure-push-360102"])
+def test_a_channel_is_a_feed_like_every_other(shown, name_of_feed: str) -> None:
+    found = CliRunner().invoke(app, ["feed", "verify", str(settings().exports / name_of_feed)])
     assert found.exit_code == 0, found.output
 
 
@@ -283,7 +284,7 @@ def test_birthdays_are_counted_as_by_hand(shown) -> None:
 def test_a_withdrawal_leaves_every_channel_without_a_build(shown) -> None:
     shown.accept(DAYS[1], COURT, deletion("6", SECOND), revocation("5", SECOND))
     done = removals.run(DAYS[1])
-    assert {feed for feed in done.feeds if feed.startswith("exposure")} == {
+    assert {told for told in done.feeds if told.startswith("exposure")} == {
         "exposure", "exposure-bulletin", "exposure-media", "exposure-push-360102", "exposure-region-360102",
         "exposure-screen", "exposure-telecom",
     }  # fmt: skip
@@ -337,6 +338,18 @@ def test_a_channel_that_ends_and_a_place_that_forbids_take_everybody_with_them(s
         " where listing_id = '7' and channel = 'query' order by shown_at"
     )
     assert periods == [(DAYS[0], DAYS[1], "REPLACED"), (DAYS[1], None, None)]
+
+
+def test_a_channel_that_is_switched_off_is_emptied_through_a_red_gate(shown) -> None:
+    shown.accept(DAYS[1], COURT, company_listing("8", 8, **HERE))
+    assert export_build(shown.build(DAYS[1])) == {}
+    assert names("exposure-media") == {"试样8有限公司"}
+    shown.execute("update core.exposure_channel set is_enabled = false where channel = 'media'")
+    shown.execute("insert into exports.unsent_item select item_id, 1 from exports.exposure_publication")
+    (build,) = shown.rows("select max(build_id) from audit.build")[0]
+    feed.write(PRODUCTS[0], build, additions=False)
+    left = dict(shown.rows("select feed, count(*) from exports.feed_entry where feed like 'exposure%' group by 1"))
+    assert "exposure-media" not in left and left["exposure"] == 5
 
 
 def test_the_site_of_the_feed_shows_whom_the_feed_holds(shown, tmp_path: Path) -> None:

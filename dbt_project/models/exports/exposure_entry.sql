@@ -11,8 +11,7 @@ with today as (
 channel as materialized (
     select
         declared.*,
-        string_to_array(declared.fields, '|') as named,
-        'age' = any(string_to_array(declared.fields, '|')) as names_age
+        string_to_array(declared.fields, '|') as named
     from {{ ref('exposure_channel') }} as declared
     cross join today
     where declared.is_enabled and {{ holds_on('declared', 'today.day') }}
@@ -23,22 +22,16 @@ select
     channel.feed || case when channel.split_by is null then '' else '-' || publication.court_division end as feed,
     publication.item_id,
     channel.is_tokenised,
-    (
-        select
-            '{' || string_agg(
-                to_json(field.key)::text || ':' || case
-                    when field.key = 'identifier_shown' and publication.subject_kind = 'person'
-                        then coalesce(to_json(number.shown)::text, 'null')
-                    when field.key = 'subject_name' and publication.subject_kind = 'person' and channel.name_mask = 'SURNAME'
-                        then to_json(left(publication.subject_name, 1) || '某')::text
-                    when field.key = 'age' and age.is_hidden then 'null'
-                    else field.value::text
-                end,
-                ',' order by field.key collate "C"
-            ) || '}'
-        from jsonb_each(to_jsonb(publication)) as field
-        where field.key = any(channel.named)
-    ) as body
+    '{' || concat_ws(
+        ',',
+        {%- for field in publication_fields() | map('first') | sort %}
+        {%- set value = {
+            'identifier_shown': 'number.shown', 'subject_name': 'name.shown', 'age': 'age.shown'
+        }.get(field, 'publication.' ~ field) %}
+        case when '{{ field }}' = any(channel.named) then '"{{ field }}":' || coalesce(to_json({{ value }})::text, 'null') end
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    ) || '}' as body
 from {{ ref('exposure_publication') }} as publication
 cross join today
 inner join channel
@@ -48,14 +41,29 @@ inner join channel
         -- Only what lies in a county is split by county.
         and (channel.split_by is null or right(publication.court_division, 2) <> '00')
 cross join lateral (
-    select {{ function('number_masked') }}(publication.identifier_shown, channel.number_mask) as shown
+    select
+        case publication.subject_kind
+            when 'person' then {{ function('number_masked') }}(publication.identifier_shown, channel.number_mask)
+            else publication.identifier_shown
+        end as shown
 ) as number
 cross join lateral (
     select
-        publication.subject_kind = 'person'
-        and channel.names_age
-        and core.birthdays_left(number.shown, true, publication.published_on) < channel.min_birthdays
-            as is_hidden
+        case
+            when publication.subject_kind = 'person' and channel.name_mask = 'SURNAME'
+                then left(publication.subject_name, 1) || '某'
+            else publication.subject_name
+        end as shown
+) as name
+cross join lateral (
+    select
+        case
+            when
+                publication.subject_kind = 'person'
+                and 'age' = any(channel.named)
+                and core.birthdays_left(number.shown, true, publication.published_on) >= channel.min_birthdays
+                then publication.age
+        end as shown
 ) as age
 where
     channel.is_state_medium

@@ -36,7 +36,11 @@ PRODUCTS = (
         entry_id="item_id",
         reasons="exposure_reasons",
         barred_by="bars_exposure",
-        ended="false",
+        ended="not exists (select from core.exposure_channel as declared"
+        " cross join (select max(business_date) as day from audit.build where status = 'succeeded') as today"
+        " where declared.is_enabled and declared.valid_from <= today.day"
+        " and (declared.valid_to is null or today.day < declared.valid_to) and (declared.feed = e.feed"
+        " or declared.split_by is not null and starts_with(e.feed, declared.feed || '-')))",
         has_channels=True,
         whole="exposure",
     ),
