@@ -351,4 +351,4 @@ def test_the_site_of_the_feed_shows_whom_the_feed_holds(shown, tmp_path: Path) -
     )  # fmt: skip
     assert pages.exit_code == 0, pages.output
     index = json.loads((tmp_path / "screens" / "index.json").read_text())
-    assert index["pages"] == len(list((tmp_path / "screens").glob("page-*.json"))) == 2
+    assert index["pages"] == len(list((tmp_path / "screens").glob("page-*.json"))) == 3
