@@ -47,6 +47,10 @@ repairs as (
     group by items.item_id
 ),
 
+places as materialized (
+    select * from {{ ref('court_place') }}
+),
+
 policy as (
     select
         {{ policy_is_on('MASK_ON_PERFORMANCE', day) }} as hides_performed,
@@ -61,11 +65,13 @@ judged as (
         content.case_number,
         content.court_name,
         content.court_province,
+        coalesce(place.division_code, province.division_code) as court_division,
         content.basis_document,
         content.basis_unit,
         content.legal_representative,
         content.sex,
         content.age,
+        content.duty_summary,
         content.performance,
         array_to_string(content.conduct_codes, ',') as conduct_codes,
         content.filed_on,
@@ -90,6 +96,8 @@ judged as (
         on items.content_batch_id = content._batch_id and items.content_row_no = content._row_no
     left join {{ ref('stg_court_defaulters') }} as message
         on word._batch_id = message._batch_id and word._row_no = message._row_no
+    left join places as place on content.court_name = place.name_zh
+    left join places as province on content.court_province = province.name_zh
     left join name_conflicts on items.whose_id = name_conflicts.subject_id
     left join objections on items.item_id = objections.item_id
     left join repairs on items.item_id = repairs.item_id
@@ -106,11 +114,13 @@ select
     judged.case_number,
     judged.court_name,
     judged.court_province,
+    judged.court_division,
     judged.basis_document,
     judged.basis_unit,
     judged.legal_representative,
     judged.sex,
     judged.age,
+    judged.duty_summary,
     judged.performance,
     judged.conduct_codes,
     judged.filed_on,
@@ -200,6 +210,7 @@ found as (
         ('REPAIRED', coalesce(listings.is_repaired, false) and {{ policy_is_on('REPAIR_HIDES_LISTING', day) }}),
         ('CONTESTED', coalesce(listings.is_contested, false) and {{ policy_is_on('HOLD_ON_OBJECTION', day) }}),
         ('OBJECTION_UPHELD', coalesce(listings.is_objection_upheld, false)),
+        ('JURISDICTION_FORBIDS', {{ jurisdiction_holds_back('listings', day, ['NONE']) }}),
         ('NO_VALID_IDENTIFIER', listings.subject_id is null),
         ('IDENTITY_CONFLICT', coalesce(listings.has_identity_conflict, false)),
         -- Whoever is named by anything but a valid number leaves only where the centre says so of that rule.

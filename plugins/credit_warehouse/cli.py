@@ -30,6 +30,10 @@ review_commands = typer.Typer(help="身份候选审核 | candidates for a review
 app.add_typer(review_commands, name="review")
 vault_commands = typer.Typer(help="完整号码保险库 | the vault of full identifiers", no_args_is_help=True)
 app.add_typer(vault_commands, name="vault")
+site_commands = typer.Typer(help="公开查询网站 | the site of the public list", no_args_is_help=True)
+app.add_typer(site_commands, name="site")
+channel_commands = typer.Typer(help="曝光渠道 | channels of exposure", no_args_is_help=True)
+app.add_typer(channel_commands, name="channel")
 console = Console()
 FAILED = 1
 FeedFolder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="清单目录 folder of one feed")]
@@ -41,6 +45,10 @@ KeyFolder = Annotated[
 ]
 FeedHome = Annotated[Path, typer.Option("--home", file_okay=False, help="本单位副本目录 folder of the copies")]
 FEED_HOME = Path("feed-home")
+Exports = Annotated[
+    Path, typer.Option("--exports", exists=True, file_okay=False, help="出库目录 folder of the exports")
+]
+Out = Annotated[Path, typer.Option("--out", file_okay=False, help="输出目录，整体替换 folder, replaced as a whole")]
 Reviewer = Annotated[str, typer.Option("--reviewer", help="审核员 who decides")]
 Reason = Annotated[str, typer.Option("--reason", help="理由 why")]
 Decider = Annotated[str, typer.Option("--by", help="批准人 who decides")]
@@ -653,6 +661,128 @@ def feed_key_rotate(
     console.print(f"新密钥 new key {name}，启用 in use from {starts.astimezone():%Y-%m-%d %H:%M}", highlight=False)
     if unannounced:
         console.print("须另行送达各接收方 give keys/*.pub to every consumer by hand", style="yellow", highlight=False)
+
+
+@site_commands.command("build")
+def site_build(
+    exports: Exports,
+    out: Out,
+    key: KeyFile = None,
+    home: FeedHome = FEED_HOME,
+    contact: Annotated[str, typer.Option(help="受理异议的联系方式 where objections are taken")] = "",
+) -> None:
+    """由公开清单生成查询网站 | make the static site of the public list from its feed, verified as a consumer would."""
+    from credit_warehouse.feed_consumer import FeedRefused
+    from credit_warehouse.feed_home import SourceProblem
+    from credit_warehouse.site.build import build_site
+    from credit_warehouse.site.held import StaleFeed
+
+    try:
+        done = build_site(exports, out, home, _public_key(key) if key else None, contact=contact)
+    except (FeedRefused, SourceProblem, StaleFeed, ValueError) as error:
+        raise _fail(str(error)) from None
+    console.print(
+        f"{done.entries} 条 entries，业务日期 business date {done.business_date}，清单 delivery {done.sequence:08d}："
+        f"{done.files} 个文件 files，{done.bytes / 1e6:.1f} MB，{out}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@channel_commands.command("list")
+def channel_list() -> None:
+    """各渠道：是否启用、清单、遮蔽与下限 | channels with their feeds, masks and floors."""
+    from credit_warehouse.db import connect
+
+    with connect() as connection:
+        found = connection.execute(
+            "select channel, channel_zh, recipient_zh, feed, is_enabled, number_mask, min_birthdays, format, cadence,"
+            " legal_basis from core.exposure_channel where valid_to is null order by channel"
+        ).fetchall()
+    for channel, zh, recipient, feed, on, mask, floor, form, cadence, basis in found:
+        console.print(
+            f"{channel}  {'启用 on' if on else '停用 off'}  {zh} → {recipient}\n    清单 feed {feed}，"
+            f"号码 number {mask}，出生日下限 birthdays at least {floor or '—'}，{form}，{cadence}；{basis}",
+            highlight=False, soft_wrap=True, markup=False,
+        )  # fmt: skip
+
+
+@channel_commands.command("key")
+def channel_key(channel: Annotated[str, typer.Argument(help="渠道 channel")]) -> None:
+    """输出交给接收方的号码散列密钥 | print the key of a tokenised channel, to be handed to its recipient alone."""
+    from credit_warehouse import secrets
+    from credit_warehouse.db import connect
+
+    with connect() as connection:
+        known = connection.execute(
+            "select from core.exposure_channel where channel = %s and is_tokenised", [channel]
+        ).fetchone()
+    if known is None:
+        raise _fail(f"{channel}：不是号码散列渠道 is no channel of tokens")
+    typer.echo(secrets.channel_key(channel).hex())
+
+
+@channel_commands.command("screens")
+def channel_screens(
+    exports: Exports,
+    out: Out,
+    feed: Annotated[str, typer.Option("--feed", help="清单 feed of the channel")] = "exposure-screen",
+    key: KeyFile = None,
+    home: FeedHome = FEED_HOME,
+    page_length: Annotated[
+        int | None, typer.Option(min=1, help="每页条数，默认依声明 entries a page; default: as declared")
+    ] = None,
+    dwell: Annotated[
+        int | None, typer.Option(min=1, help="每页秒数，默认依声明 seconds a page; default: as declared")
+    ] = None,
+) -> None:
+    """由渠道清单生成滚动屏分页 | write the pages of a rolling screen from its feed, verified as a consumer would."""
+    from credit_warehouse.feed_consumer import FeedRefused
+    from credit_warehouse.feed_home import SourceProblem
+    from credit_warehouse.site.held import StaleFeed
+    from credit_warehouse.site.screen import declared_pages, write_pages
+
+    length, seconds = declared_pages(feed) or (None, None)
+    length, seconds = page_length or length, dwell or seconds
+    if length is None or seconds is None:
+        raise _fail(f"{feed}：未声明每页条数与秒数 no pages are declared for it; give --page-length and --dwell")
+    try:
+        done = write_pages(
+            exports, feed, out, home, _public_key(key) if key else None, page_length=length, dwell_seconds=seconds
+        )
+    except (FeedRefused, SourceProblem, StaleFeed, ValueError) as error:
+        raise _fail(str(error)) from None
+    console.print(
+        f"{done.entries} 条 entries，{done.pages} 页 pages，一轮 {done.seconds} 秒 seconds a round，{out}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+@app.command("was-public")
+def was_public(
+    listing: Annotated[str, typer.Argument(help="法院记录号或条目标识 listing_id or item_id")],
+    on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="业务日期 business date")] = None,
+) -> None:
+    """何时在何渠道公开过 | when and on which channel it was public, on a day or ever; exit status 1 if it was not."""
+    from credit_warehouse.db import connect
+
+    with connect() as connection:
+        found = connection.execute(
+            "select feed, channel, public_from, public_until, ended_by, policy_version from marts.exposure_history"
+            " where (listing_id = %(of)s or item_id = %(of)s) and (%(on)s::date is null"
+            " or public_from <= %(on)s::date and (public_until is null or %(on)s::date < public_until))"
+            " order by shown_at, feed",
+            {"of": listing, "on": on.date() if on else None},
+        ).fetchall()
+    for feed, channel, since, until, ended_by, version in found:
+        console.print(
+            f"{feed}（{channel}）{since} — {until or '至今 still'}"
+            f"{f'，{ended_by}' if ended_by else ''}，规则 rules {version}",
+            highlight=False, soft_wrap=True, markup=False,
+        )  # fmt: skip
+    if not found:
+        console.print("未曾公开 it was not public", highlight=False)
+        raise typer.Exit(FAILED)
 
 
 @app.command("check-declarations")

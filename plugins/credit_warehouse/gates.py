@@ -101,20 +101,27 @@ def _readable(connection: psycopg.Connection, source: Source, batch_id: int) -> 
     )
 
 
-def check_product(product: str, build_id: int) -> list[Checked]:
-    """Gate one product table of ``exports``; returns the rules that stop additions (none: it may leave)."""
+def check_product(product: str, build_id: int, whole: str | None = None) -> list[Checked]:
+    """Gate one product table of ``exports``; returns the rules that stop additions (none: it may leave).
+
+    ``whole`` names the feed that holds all of the product where others hold parts of it.
+    """
     with connect() as connection:
         previous = connection.execute(
             # What the export of an earlier build left, before the removal lane took anybody out: a list that has lost
             # more than half is looked at before anybody is added to it, whoever took them out. This build's own red
             # export is no measure: repeated, it would let out what it held back.
             "select sum(total) from (select distinct on (feed) total from audit.export_ledger"
-            " where product = %s and build_id < %s order by feed, build_id desc, sequence) as newest",
-            [product, build_id],
+            " where product = %s and build_id < %s and (feed = %s or %s::text is null)"
+            " order by feed, build_id desc, sequence) as newest",
+            [product, build_id, whole, whole],
         ).fetchone()
         rules = fill(
             load_rules(EXPECTATIONS / "exports" / f"{product}.yml"),
-            {"rows_after_shrink": _floor(previous, PRODUCT_MAX_SHRINK)},
+            {
+                "rows_after_shrink": _floor(previous, PRODUCT_MAX_SHRINK),
+                "published_fields": published_fields(connection),
+            },
             {},
         )
         results = validate(f'select * from exports."{product}"', rules)
@@ -123,6 +130,16 @@ def check_product(product: str, build_id: int) -> list[Checked]:
             if not result.success:
                 _keep_harm(connection, product, build_id, rule)
     return [result for result in results if not result.success and result.severity == "stop"]
+
+
+def published_fields(connection: psycopg.Connection) -> list[str]:
+    """Fields for which a rule of the seed publication_field has ever allowed publication."""
+    return [
+        field
+        for (field,) in connection.execute(
+            "select distinct field from core.publication_field where is_shown order by 1"
+        )
+    ]
 
 
 def _keep_harm(connection: psycopg.Connection, product: str, build_id: int, rule: Rule) -> None:

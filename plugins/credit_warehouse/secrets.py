@@ -35,6 +35,13 @@ def token_key() -> bytes:
     return bytes.fromhex(given.get_secret_value() if given else secret("token_key"))
 
 
+def channel_key(channel: str) -> bytes:
+    """Key of the tokens that one channel's recipient compares numbers with (32 bytes); handed over by hand."""
+    given = settings().channel_keys
+    known = dict(pair.split("=", 1) for pair in given.get_secret_value().split()) if given else {}
+    return bytes.fromhex(known[channel] if channel in known else secret(f"channel_key_{channel}"))
+
+
 def vault_keys() -> list[bytes]:
     """AES keys of the vault (32 bytes each), oldest first; the last one encrypts, the others open what waits for it."""
     given = settings().vault_key

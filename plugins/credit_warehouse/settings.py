@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     feed_key: SecretStr | None = Field(
         default=None, description="Ed25519 keys that sign the feeds, 64 hex digits each, oldest first"
     )
+    channel_keys: SecretStr | None = Field(
+        default=None, description="keys of tokenised channels, channel=64 hex digits each, separated by spaces"
+    )
     feed_valid_days: int = Field(
         default=7, ge=1, description="days after which a consumer must not trust a silent feed"
     )

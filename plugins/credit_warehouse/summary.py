@@ -35,7 +35,8 @@ def totals() -> Totals:
             " (select count(*) from audit.batch where status = 'refused'),"
             " (select count(*) from marts.credit_record),"
             " (select count(*) from exports.feed_entry where feed = 'exposure'),"
-            " (select count(*) from exports.feed_entry where feed <> 'exposure'),"
+            " (select count(*) from exports.feed_entry where feed not in"
+            " (select feed from audit.export_ledger where product = 'exposure_publication')),"
             " (select count(*) from exports.feed_tombstone)"
         ).fetchone()
     assert row

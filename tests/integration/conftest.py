@@ -163,6 +163,7 @@ LEAN = {
     "test_archive.py",
     "test_business_date.py",
     "test_explain.py",
+    "test_exposure.py",
     "test_feed_steps.py",
     "test_feed_year.py",
     "test_feeds.py",

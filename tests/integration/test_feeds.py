@@ -36,8 +36,8 @@ DAYS = [date(2026, 3, day) for day in (2, 3, 4, 5)]
 # Art. 6 (法释〔2013〕17号, 2017 revision) as read in domain.md R7, with the two ids that make a row traceable.
 MAY_BE_SHOWN = {
     "item_id", "listing_id", "subject_kind", "subject_name", "identifier_shown", "sex", "age", "legal_representative",
-    "case_number", "court_name", "court_province", "basis_document", "basis_unit", "performance", "conduct",
-    "filed_on", "published_on", "is_contested",
+    "case_number", "court_name", "court_province", "court_division", "basis_document", "basis_unit", "duty_summary",
+    "performance", "conduct", "filed_on", "published_on", "is_contested",
 }  # fmt: skip
 PEOPLE = range(1, 9)
 STORY: list[list[dict[str, Any]]] = [

@@ -31,9 +31,16 @@ cross join lateral (
             from exports.feed_entry as entry
             where
                 entry.item_id = said.item_id
+                -- A channel may tell less of a number, or of a name, and some tell neither.
                 and (
-                    entry.body::json ->> 'subject_name' is distinct from said.subject_name
-                    or entry.body::json ->> 'identifier_shown' is distinct from said.identifier_shown
+                    entry.body::json ->> 'subject_name' not in (said.subject_name, left(said.subject_name, 1) || '某')
+                    or (
+                        entry.body::json ->> 'identifier_shown' is distinct from said.identifier_shown
+                        and not {{ function('mask_fits').include(database=false) }}(
+                            entry.body::json ->> 'identifier_shown', said.identifier_shown
+                        )
+                        and entry.body::jsonb ? 'identifier_shown'
+                    )
                     or entry.body::json ->> 'subject_id' <> said.subject_id
                 )
         )

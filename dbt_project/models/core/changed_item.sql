@@ -73,7 +73,10 @@ with changed as (
         and exists (
             select
             from (
-                {%- for seed in ['measure', 'department', 'served_jurisdiction', 'exclusion_reason', 'publication_policy'] %}
+                {%- for seed in [
+                    'measure', 'department', 'served_jurisdiction', 'exclusion_reason', 'publication_policy',
+                    'publication_field', 'publication_jurisdiction', 'exposure_channel'
+                ] %}
                 select rule.valid_from, rule.valid_to from {{ ref(seed) }} as rule
                 {%- if not loop.last %}
                 union all

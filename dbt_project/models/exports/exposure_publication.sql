@@ -5,4 +5,6 @@
     unique_key='item_id',
     indexes=[{'columns': ['item_id'], 'unique': true}]
 ) }}
-{{ exposure_publications(ref('defaulter_listing'), ref('listing_decision'), changed_only=is_incremental()) }}
+{{ exposure_publications(
+    ref('defaulter_listing'), ref('listing_decision'), day=build_day(), changed_only=is_incremental()
+) }}

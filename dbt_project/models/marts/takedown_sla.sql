@@ -40,16 +40,32 @@ with removals as (
     ) as due on true
 ),
 
-gone as (
+public_feed as (
+    select distinct feed from {{ source('audit', 'export_ledger') }} where product = 'exposure_publication'
+),
+
+told as (
     select
         removals.removal_id,
-        min(stone.removed_at) filter (where stone.feed = 'exposure') as gone_from_exposure_at,
-        max(stone.removed_at) filter (where stone.feed <> 'exposure') as gone_from_departments_at,
-        count(distinct stone.feed) as feeds_told
+        stone.feed,
+        stone.feed in (select public_feed.feed from public_feed) as is_public,
+        min(stone.removed_at) as first_removed_at,
+        max(stone.removed_at) as last_removed_at
     from removals
     inner join {{ source('exports', 'feed_tombstone') }} as stone
         on removals.item_id = stone.item_id and stone.removed_at >= removals.received_at
-    group by removals.removal_id
+    group by removals.removal_id, stone.feed
+),
+
+-- Not out of the public's sight before it has left the last channel.
+gone as (
+    select
+        removal_id,
+        max(first_removed_at) filter (where is_public) as gone_from_exposure_at,
+        max(last_removed_at) filter (where not is_public) as gone_from_departments_at,
+        count(*) as feeds_told
+    from told
+    group by removal_id
 ),
 
 -- A recipient has heard of a tombstone when it has taken that delivery or, beginning again, a later one. Who was away

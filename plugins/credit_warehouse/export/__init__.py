@@ -46,7 +46,7 @@ def export_build(build_id: int) -> dict[str, list[Checked]]:
 def _write_products(build_id: int) -> dict[str, list[Checked]]:
     held: dict[str, list[Checked]] = {}
     for product in PRODUCTS:
-        stopped = check_product(product.name, build_id)
+        stopped = check_product(product.name, build_id, product.whole)
         feed.write(product, build_id, additions=not stopped)
         if stopped:
             held[product.name] = stopped

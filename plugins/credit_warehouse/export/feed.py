@@ -20,7 +20,7 @@ import psycopg
 from psycopg import sql
 
 from credit_warehouse.db import Lock, connect
-from credit_warehouse.export import csv_form, keys
+from credit_warehouse.export import channels, csv_form, keys
 from credit_warehouse.export.products import PRODUCTS, Product
 from credit_warehouse.feed_protocol import (
     ALL,
@@ -54,12 +54,18 @@ def write(product: Product, build_id: int, *, additions: bool) -> list[str]:
     with connect() as connection:
         row = connection.execute("select business_date from audit.build where build_id = %s", [build_id]).fetchone()
         assert row, f"build {build_id} does not exist"
-        _compute_candidates(connection, product)
+        if product.has_channels:
+            additions = channels.compute_candidates(connection) and additions
+        else:
+            _compute_candidates(connection, product)
+        connection.execute("create index on candidate (feed)")
+        connection.execute("analyze candidate")
         feeds = [
             name
             for (name,) in connection.execute(
-                "select feed from audit.export_ledger where product = %s union select feed from candidate order by 1",
-                [product.name],
+                "select feed from audit.export_ledger where product = %s union select feed from candidate"
+                " union select unnest(%s::text[]) order by 1",
+                [product.name, channels.declared_feeds(connection) if product.has_channels and additions else []],
             )
         ]
         connection.commit()
@@ -156,8 +162,6 @@ def _compute_candidates(connection: psycopg.Connection, product: Product) -> Non
             columns=sql.SQL(", ").join(sql.Identifier("p", column) for column in columns),
         )
     )
-    connection.execute("create index on candidate (feed)")
-    connection.execute("analyze candidate")
 
 
 def _compute_changes(
@@ -208,8 +212,13 @@ def _send(connection: psycopg.Connection, product: Product, feed: str, build_id:
     ).fetchone()
     sequence, previous, total = (last[0] + 1, last[1], last[2]) if last else (1, None, 0)
     set_hash = _set_hash(connection, feed)
+    if product.has_channels:
+        channels.keep_history(connection, feed, sequence)
     _apply(connection, feed, sequence)
-    _compute_events(connection, product, feed, sequence, additions=scope == ALL)
+    channel = channels.of_feed(connection, feed) if product.has_channels else None
+    # A recipient of tokens is told of no link: the item's own id would undo them.
+    linked = scope == ALL and not (channel and channel.is_tokenised)
+    _compute_events(connection, product, feed, sequence, additions=linked)
     draft, final = _paths(feed, sequence)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -245,7 +254,7 @@ def _send(connection: psycopg.Connection, product: Product, feed: str, build_id:
     )
     files = [delta, full] if full else [delta]
     if csv_form.is_wanted(connection, feed, day):
-        columns = csv_form.columns_of(connection, product.name)
+        columns = channel.columns if channel else csv_form.columns_of(connection, product.name)
         files += [csv_form.write(draft / file["name"], draft / CSV_OF[file["name"]], columns) for file in tuple(files)]
     found = connection.execute("select op, count(*) from change where feed = %s group by op", [feed]).fetchall()
     counts: dict[str, int] = {**dict.fromkeys(COUNTED.values(), 0), **{COUNTED[op]: rows for op, rows in found}}
@@ -260,8 +269,8 @@ def _send(connection: psycopg.Connection, product: Product, feed: str, build_id:
         "format": FORMAT_WITH_EVENTS if told else FORMAT,
         "feed": feed,
         "product": product.name,
-        "label": product.label,
-        "id_field": product.entry_id,
+        "label": channel.label if channel else product.label,
+        "id_field": channel.id_field if channel else product.entry_id,
         "sequence": sequence,
         "business_date": day.isoformat(),
         "scope": scope,

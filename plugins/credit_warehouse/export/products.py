@@ -24,6 +24,10 @@ class Product:
     """SQL condition: the rule behind the held entry ``e`` has ended, whatever the listing."""
     names_subject: bool
     """Whether an entry says whose record it is of; a split or merge told of it says no more than the entry."""
+    has_channels: bool = False
+    """Whether its feeds are channels (export/channels.py), each with its part of the product; else rows leave whole."""
+    whole: str | None = None
+    """The feed that holds all of the product, where others hold parts of it."""
 
 
 PRODUCTS = (
@@ -34,8 +38,14 @@ PRODUCTS = (
         entry_id="item_id",
         reasons="exposure_reasons",
         barred_by="bars_exposure",
-        ended="false",
+        ended="not exists (select from core.exposure_channel as declared"
+        " cross join (select max(business_date) as day from audit.build where status = 'succeeded') as today"
+        " where declared.is_enabled and declared.valid_from <= today.day"
+        " and (declared.valid_to is null or today.day < declared.valid_to) and (declared.feed = e.feed"
+        " or declared.split_by is not null and starts_with(e.feed, declared.feed || '-')))",
         names_subject=False,
+        has_channels=True,
+        whole="exposure",
     ),
     Product(
         name="restricted_notice",

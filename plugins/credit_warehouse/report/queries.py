@@ -644,7 +644,11 @@ class Reader:
             sql.SQL(
                 """
             with counted as (
-                select ledger.product, single as reason, count(*) as entries
+                select
+                    ledger.product,
+                    single as reason,
+                    count(distinct case ledger.product when 'exposure_publication' then item_id else entry_id end)
+                        as entries
                 from exports.feed_tombstone as gone
                 inner join audit.export_ledger as ledger using (feed, sequence)
                 inner join audit.build using (build_id)
@@ -680,7 +684,9 @@ class Reader:
             entry as (
                 select
                     sent.product,
-                    count(*) as held,
+                    -- Of what several channels hold, once.
+                    count(distinct case sent.product when 'exposure_publication' then item_id else entry_id end)
+                        as held,
                     count(*) filter (
                         where case sent.product {bars} end is not null
                         -- What a law lets outlast a listing, to its day (市北区意见四（二）5).

@@ -33,6 +33,7 @@ cleaned as materialized (
         {{ text }}("businessEntity") as legal_representative,
         {{ text }}(age) as age_text,
         {{ text }}(sexy) as sex_text,
+        {{ function('duty_summary') }}({{ text }}(duty)) as duty_summary,
         {{ text }}(performance) as performance,
         {{ text }}("disruptTypeName") as conduct_text,
         {{ text }}("regDate") as filed_text,
@@ -146,7 +147,7 @@ select
         row(
             item_action, delete_reason, subject_name, subject_kind, identifier, case_code, court_name, basis_document,
             basis_unit, legal_representative, age, sex, performance, conduct_codes, filed_on, published_on, decided_on,
-            birth_date, term_months, publicity, notify_unit
+            birth_date, term_months, publicity, notify_unit, duty_summary
         )::text
     ) as content_hash,
     ---------- subject
@@ -168,6 +169,7 @@ select
     age,
     -- Born on: the stricter of document and message, so that a minor is found by either (R5).
     greatest(id_birth_date, birth_date) as birth_date,
+    duty_summary,
     performance,
     coalesce(performance ~ '^全部(已)?履行', false) as is_performed,
     conduct_codes,
