@@ -30,6 +30,8 @@ review_commands = typer.Typer(help="身份候选审核 | candidates for a review
 app.add_typer(review_commands, name="review")
 vault_commands = typer.Typer(help="完整号码保险库 | the vault of full identifiers", no_args_is_help=True)
 app.add_typer(vault_commands, name="vault")
+ledger_commands = typer.Typer(help="防篡改台账 | the tamper-evident ledger", no_args_is_help=True)
+app.add_typer(ledger_commands, name="ledger")
 console = Console()
 FAILED = 1
 FeedFolder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="清单目录 folder of one feed")]
@@ -332,6 +334,37 @@ def review_undo(item: Item, reviewer: Reviewer, reason: Reason) -> None:
     from credit_warehouse import review
 
     _decide(lambda: f"已解除 undone {review.undo(item, reviewer, reason)}")
+
+
+@ledger_commands.command("seal")
+def ledger_seal() -> None:
+    """将待入链条目入链并锚定 | chain what was entered and write the anchor; runs after every export by itself."""
+    from credit_warehouse import ledger
+    from credit_warehouse.export.keys import KeyProblem
+
+    try:
+        sequence = ledger.seal()
+    except KeyProblem as error:
+        raise _fail(str(error)) from None
+    console.print(f"链头 head of the chain: {sequence}" if sequence else "没有待入链条目 nothing waited")
+
+
+@ledger_commands.command("verify")
+def ledger_verify() -> None:
+    """核验台账，逐条指出被改、被删、被插入的行 | name every row that was changed, removed or put in; exit status 1."""
+    from credit_warehouse import ledger
+
+    found = ledger.verify()
+    for finding in found.findings:
+        console.print(str(finding), highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"链 entries {found.sequence}，待入链 waiting {found.waiting}，锚定 anchors {found.anchors}，"
+        f"异常 findings {len(found.findings)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if found.findings:
+        raise typer.Exit(FAILED)
 
 
 @vault_commands.command("rotate")
