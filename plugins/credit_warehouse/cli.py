@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 from rich.console import Console
@@ -30,9 +30,12 @@ review_commands = typer.Typer(help="身份候选审核 | candidates for a review
 app.add_typer(review_commands, name="review")
 vault_commands = typer.Typer(help="完整号码保险库 | the vault of full identifiers", no_args_is_help=True)
 app.add_typer(vault_commands, name="vault")
+access_commands = typer.Typer(help="数据库账号 | logins of the database", no_args_is_help=True)
+app.add_typer(access_commands, name="access")
 ledger_commands = typer.Typer(help="防篡改台账 | the tamper-evident ledger", no_args_is_help=True)
 app.add_typer(ledger_commands, name="ledger")
 console = Console()
+T = TypeVar("T")
 FAILED = 1
 FeedFolder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="清单目录 folder of one feed")]
 KeyFile = Annotated[
@@ -46,6 +49,7 @@ FEED_HOME = Path("feed-home")
 Reviewer = Annotated[str, typer.Option("--reviewer", help="审核员 who decides")]
 Reason = Annotated[str, typer.Option("--reason", help="理由 why")]
 Decider = Annotated[str, typer.Option("--by", help="批准人 who decides")]
+LoginName = Annotated[str, typer.Argument(metavar="LOGIN", help="账号 login")]
 OsUser = Annotated[str, typer.Argument(metavar="USER", help="操作系统用户 user of the operating system")]
 Item = Annotated[str, typer.Argument(metavar="ITEM", help="条目标识 item_id")]
 Subject = Annotated[str | None, typer.Option("--subject", help="有多个候选时指明主体 which of several candidates")]
@@ -365,6 +369,57 @@ def ledger_verify() -> None:
     )
     if found.findings:
         raise typer.Exit(FAILED)
+
+
+@access_commands.command("grant")
+def access_grant(
+    login: LoginName,
+    role: Annotated[
+        Literal["loader", "transformer", "analyst", "auditor", "exporter", "department"],
+        typer.Option("--role", help="角色 what it may do: docs/access.md"),
+    ],
+    decided_by: Decider,
+    reason: Reason,
+    department: Annotated[str | None, typer.Option("--department", help="部门代码 department_code")] = None,
+) -> None:
+    """开通账号 | make a login; its password is a file below secrets."""
+    from credit_warehouse import access
+
+    _with_access(lambda: access.grant(login, role, decided_by, reason, department))
+    console.print("连接串 how to connect: credit-warehouse access dsn " + login, highlight=False)
+
+
+@access_commands.command("rotate")
+def access_rotate(login: LoginName, decided_by: Decider, reason: Reason) -> None:
+    """更换账号密码 | a new password for a login, in force at once."""
+    from credit_warehouse import access
+
+    _with_access(lambda: access.rotate(login, decided_by, reason))
+
+
+@access_commands.command("revoke")
+def access_revoke(login: LoginName, decided_by: Decider, reason: Reason) -> None:
+    """收回账号，结束其会话 | take a login away and end its sessions."""
+    from credit_warehouse import access
+
+    _with_access(lambda: access.revoke(login, decided_by, reason))
+
+
+@access_commands.command("list")
+def access_list() -> None:
+    """列出账号与角色 | logins and what they are members of."""
+    from credit_warehouse import access
+
+    for found in access.logins():
+        console.print(f"{found.name}  {found.role}", highlight=False)
+
+
+@access_commands.command("dsn")
+def access_dsn(login: LoginName) -> None:
+    """输出账号的连接串，含密码 | print how a login connects, password included."""
+    from credit_warehouse import access
+
+    typer.echo(_with_access(lambda: access.login_dsn(login)))
 
 
 @vault_commands.command("rotate")
@@ -761,6 +816,15 @@ def _decide(decision: Callable[[], str]) -> None:
     try:
         console.print(decision(), highlight=False)
     except NotPossible as error:
+        raise _fail(str(error)) from None
+
+
+def _with_access(do: Callable[[], T]) -> T:
+    from credit_warehouse.access import AccessProblem
+
+    try:
+        return do()
+    except AccessProblem as error:
         raise _fail(str(error)) from None
 
 

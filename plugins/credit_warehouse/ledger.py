@@ -70,6 +70,7 @@ KEPT = (
     Kept("audit.feed_receipt_refused", "receipt", ("refusal_id",)),
     Kept("audit.access_log", "reading", ("access_id",)),
     Kept("vault.reader_grant", "reading", ("grant_id",)),
+    Kept("audit.role_grant", "access", ("grant_id",)),
     Kept("audit.archive_removal", "deletion", ("removal_id",)),
 )  # fmt: skip
 
@@ -317,7 +318,8 @@ def _published(name: str) -> bytes | None:
 def _rows(connection: psycopg.Connection, kept: Kept) -> Iterator[Finding]:
     """Rows against their newest entries. The hash is built in the query: functions of the database may be changed."""
     said = "sha256(convert_to(jsonb_strip_nulls(to_jsonb(held){})::text, 'UTF8'))"
-    content, fixed = sql.SQL(said).format(sql.SQL("")), sql.SQL("null::bytea")
+    content = sql.SQL(said).format(sql.SQL(""))
+    fixed: sql.Composable = sql.SQL("null::bytea")
     if kept.by_statement:
         content = sql.SQL("sha256(string_agg({0}, '' order by {0}))").format(content)
     if kept.changing:

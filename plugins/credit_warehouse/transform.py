@@ -121,7 +121,12 @@ def _unchanged(build_id: int) -> list[str]:
         staged = {
             table for (table,) in connection.execute("select tablename from pg_tables where schemaname = 'staging'")
         }
-        views = {view for (view,) in connection.execute("select viewname from pg_views where schemaname <> 'staging'")}
+        views = {
+            view
+            for (view,) in connection.execute(
+                "select viewname from pg_views where schemaname in ('core', 'marts', 'exports', 'audit')"
+            )
+        }
     idle = {f"stg_{source.name}" for source in load_sources() if source.name not in brought}
     models = {path.stem for path in (dbt_project() / "models").rglob("*.sql")}
     return sorted((idle & staged) | (models & views))
