@@ -737,11 +737,18 @@ def working_days(
 
 
 @app.command()
-def report() -> None:
-    """重新生成质量报告 | write the quality report anew."""
-    from credit_warehouse.report import write_report
+def report(
+    month: Annotated[
+        datetime | None, typer.Option("--month", formats=["%Y-%m"], help="月报 the report of a month instead")
+    ] = None,
+) -> None:
+    """重新生成质量报告，或某月的月报 | write the quality report anew, or that of a month."""
+    from credit_warehouse.report import write_month, write_report
 
-    typer.echo(write_report())
+    try:
+        typer.echo(write_month(month.date()) if month else write_report())
+    except LookupError as error:
+        raise _fail(str(error)) from None
 
 
 @contextmanager

@@ -2,21 +2,7 @@
    has to run for it. Every weight and definition is a row of score_weight; what cannot be computed does not count. #}
 {{ config(materialized='view') }}
 
-with weights as (
-    select
-        months.month,
-        known.criterion,
-        known.weight,
-        known.days
-    from (select distinct date_trunc('month', business_date)::date as month from {{ source('audit', 'batch') }}) as months
-    -- The definition of a month is the one in force on its last day.
-    inner join {{ ref('score_weight') }} as known
-        on
-            known.valid_from <= (months.month + interval '1 month - 1 day')::date
-            and (known.valid_to is null or (months.month + interval '1 month - 1 day')::date < known.valid_to)
-),
-
-delivered as (
+with delivered as (
     select
         batch.source,
         date_trunc('month', batch.business_date)::date as month,
@@ -25,11 +11,15 @@ delivered as (
         coalesce(sum(batch.rows_in) filter (where batch.status in ('accepted', 'refused')), 0)::bigint as rows_in,
         coalesce(sum(batch.rows_in) filter (where batch.status = 'refused'), 0)::bigint as rows_refused,
         count(*) filter (
-            where batch.status = 'accepted' and batch.received_at::date <= batch.business_date + weights.days
+            where batch.status = 'accepted' and batch.received_at::date <= batch.business_date + known.days
         ) as deliveries_in_time
     from {{ source('audit', 'batch') }} as batch
-    left join weights
-        on date_trunc('month', batch.business_date)::date = weights.month and weights.criterion = 'timeliness'
+    -- The definition of a month is the one in force on its last day.
+    left join {{ ref('score_weight') }} as known
+        on
+            known.criterion = 'timeliness'
+            and known.valid_from < date_trunc('month', batch.business_date) + interval '1 month'
+            and (known.valid_to is null or date_trunc('month', batch.business_date) + interval '1 month' <= known.valid_to)
     group by batch.source, date_trunc('month', batch.business_date)
 ),
 
@@ -49,19 +39,21 @@ quarantined as (
     group by batch.source, date_trunc('month', batch.business_date)
 ),
 
-absent as (
+-- A day on which a source was asked, brought nothing, and had brought nothing for longer than it declares.
+overdue as (
     select
         asked.source,
         date_trunc('month', asked.business_date)::date as month,
-        count(distinct asked.business_date) as absent_days
+        count(distinct asked.business_date) as overdue_days
     from {{ source('audit', 'ingest_outcome') }} as asked
+    inner join {{ source('audit', 'source') }} as registered on asked.source = registered.source
     where
         asked.outcome = 'absent'
         and not exists (
             select from {{ source('audit', 'batch') }} as batch
             where
-                batch.source = asked.source and batch.business_date = asked.business_date
-                and batch.status = 'accepted'
+                batch.source = asked.source and batch.status = 'accepted'
+                and batch.business_date between asked.business_date - registered.fresh_days and asked.business_date
         )
     group by asked.source, date_trunc('month', asked.business_date)
 ),
@@ -94,7 +86,7 @@ counted as (
         spine.source,
         coalesce(delivered.deliveries, 0) as deliveries,
         coalesce(delivered.refused_deliveries, 0) as refused_deliveries,
-        coalesce(absent.absent_days, 0) as absent_days,
+        coalesce(overdue.overdue_days, 0) as overdue_days,
         coalesce(delivered.rows_in, 0) as rows_in,
         coalesce(quarantined.rows_missing, 0) as rows_missing,
         coalesce(quarantined.rows_invalid, 0) as rows_invalid,
@@ -107,13 +99,13 @@ counted as (
     from (
         select month, source from delivered
         union
-        select month, source from absent
+        select month, source from overdue
         union
         select month, source from taken_back
     ) as spine
     left join delivered on spine.month = delivered.month and spine.source = delivered.source
     left join quarantined on spine.month = quarantined.month and spine.source = quarantined.source
-    left join absent on spine.month = absent.month and spine.source = absent.source
+    left join overdue on spine.month = overdue.month and spine.source = overdue.source
     left join said on spine.month = said.month and spine.source = said.source
     left join taken_back on spine.month = taken_back.month and spine.source = taken_back.source
 ),
@@ -124,7 +116,7 @@ rated as (
         1 - counted.rows_missing::numeric / nullif(counted.rows_in - counted.rows_refused, 0) as completeness,
         1 - (counted.rows_invalid + counted.rows_refused)::numeric / nullif(counted.rows_in, 0) as validity,
         counted.deliveries_in_time::numeric
-        / nullif(counted.deliveries + counted.absent_days, 0) as timeliness,
+        / nullif(counted.deliveries + counted.overdue_days, 0) as timeliness,
         1 - counted.corrections::numeric / nullif(counted.messages, 0) as correction,
         counted.removals_in_time::numeric / nullif(counted.removals, 0) as removal
     from counted
@@ -134,13 +126,17 @@ scored as (
     select
         rated.*,
         (
-            select round(100 * sum(weights.weight * given.value) / nullif(sum(weights.weight), 0), 1)
+            select round(100 * sum(known.weight * given.value) / nullif(sum(known.weight), 0), 1)
             from (
                 values
                 ('completeness', rated.completeness), ('validity', rated.validity),
                 ('timeliness', rated.timeliness), ('correction', rated.correction), ('removal', rated.removal)
             ) as given (criterion, value)
-            inner join weights on given.criterion = weights.criterion and weights.month = rated.month
+            inner join {{ ref('score_weight') }} as known
+                on
+                    given.criterion = known.criterion
+                    and known.valid_from < rated.month + interval '1 month'
+                    and (known.valid_to is null or rated.month + interval '1 month' <= known.valid_to)
             where given.value is not null
         ) as score
     from rated
@@ -153,7 +149,7 @@ select
     registered.publisher,
     scored.deliveries,
     scored.refused_deliveries,
-    scored.absent_days,
+    scored.overdue_days,
     scored.rows_in,
     scored.rows_missing,
     scored.rows_invalid,
