@@ -718,11 +718,20 @@ def check_declarations() -> None:
 
 
 @app.command()
-def dictionary() -> None:
+def dictionary(
+    html: Annotated[bool, typer.Option("--html", help="可检索的网页 a page with a search")] = False,
+    dbt: Annotated[bool, typer.Option("--dbt", help="另生成 dbt 文档 the docs of dbt as well")] = False,
+) -> None:
     """输出数据字典（Markdown） | print the data dictionary."""
-    from credit_warehouse.dictionary import render
+    from credit_warehouse.dictionary import build, render
+    from credit_warehouse.transform import write_docs
 
-    typer.echo(render())
+    if dbt:
+        typer.echo(write_docs())
+    if html:
+        typer.echo(build())
+    if not (html or dbt):
+        typer.echo(render())
 
 
 @app.command("calendar")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from credit_warehouse import access
+from credit_warehouse import access, dictionary
 from credit_warehouse.db import connect
 from credit_warehouse.declarations import load_sources
 from credit_warehouse.migrate import migrate
@@ -16,3 +16,4 @@ def prepare() -> None:
     prepare_database()
     with connect(tokens=False) as connection:
         access.install(connection)
+        dictionary.comment(connection)

@@ -77,11 +77,11 @@ def run_dbt(command: list[str]) -> list[dict[str, Any]]:
     return [_node(result) for result in getattr(_invoke(command), "results", [])]
 
 
-def _invoke(command: list[str]) -> Any:
+def _invoke(command: list[str], arguments: list[str] | None = None) -> Any:
     with _environment(dbt_environment()), _collector_paused():
         from dbt.cli.main import dbtRunner  # importing dbt takes a second that other tasks need not spend
 
-        outcome = dbtRunner().invoke([*command, *dbt_arguments()])
+        outcome = dbtRunner().invoke([*command, *(arguments or dbt_arguments())])
     if not outcome.success:
         nodes = [_node(result) for result in getattr(outcome.result, "results", [])]
         bad = [f"{node['unique_id']}: {node['message']}" for node in nodes if node["status"] in ("error", "fail")]
@@ -91,6 +91,17 @@ def _invoke(command: list[str]) -> Any:
             nodes,
         )
     return outcome.result
+
+
+def write_docs() -> Path:
+    """dbt's own documentation as one page that needs no server; return its path."""
+    target = settings().home / "dictionary" / "dbt"
+    arguments = dbt_arguments()
+    # It is made of the files that are not written otherwise, and kept apart from the state of builds.
+    arguments[arguments.index("--target-path") + 1] = str(target)
+    arguments.remove("--no-write-json")
+    _invoke(["docs", "generate", "--static"], arguments)
+    return target / "static_index.html"
 
 
 def build_models(build_id: int, *, anew: bool = False) -> int:

@@ -73,7 +73,7 @@ def test_nothing_is_found_where_nothing_was_touched(kept) -> None:
 def test_every_kind_of_evidence_is_in_it(kept) -> None:
     kinds = {kind for (kind,) in kept.rows("select distinct kind from audit.ledger")}
     assert kinds >= {"batch", "decision", "export", "reading", "anchor"}
-    assert {entry.kind for entry in ledger.KEPT} == kinds - {"anchor"} | {"receipt", "deletion"}
+    assert {entry.kind for entry in ledger.KEPT} == kinds - {"anchor"} | {"receipt", "deletion", "access"}
 
 
 def test_each_state_of_a_batch_is_an_entry(kept) -> None:

@@ -39,8 +39,10 @@ select
     rule_id, max(title_zh) as title_zh, coalesce(max(basis), '') as basis, max(severity) as severity, suite,
     count(*) as checks, count(*) filter (where success and not vacuous) as passed,
     count(*) filter (where success and vacuous) as vacuous, count(*) filter (where not success) as failed
-from audit.quality_result
-where date_trunc('month', checked_at) = %(month)s
+from audit.quality_result as result
+left join audit.batch on result.batch_id = batch.batch_id
+left join audit.build on result.build_id = build.build_id
+where date_trunc('month', coalesce(batch.business_date, build.business_date)) = %(month)s
 group by suite, rule_id
 order by failed desc, vacuous desc, suite, rule_id
 """
