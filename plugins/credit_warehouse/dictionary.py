@@ -1,4 +1,4 @@
-"""The data dictionary, from the declarations, the model files and the database: there is no second place to keep in step.
+"""The data dictionary, from declarations, model files and the database: there is no second place to keep in step.
 
 As Markdown (``render``), as comments in PostgreSQL (``comment``), and as one HTML page with a search (``build``).
 """
@@ -97,7 +97,8 @@ def comment_new() -> None:
     with connect(tokens=False) as connection:
         row = connection.execute(
             "select exists (select from pg_class join pg_namespace on pg_namespace.oid = relnamespace"
-            " where nspname in ('marts', 'exports') and relkind in ('r', 'v') and obj_description(pg_class.oid) is null)"
+            " where nspname in ('marts', 'exports') and relkind in ('r', 'v')"
+            " and obj_description(pg_class.oid) is null)"
         ).fetchone()
         if row == (True,):
             comment(connection)
@@ -149,9 +150,9 @@ def _described(connection: psycopg.Connection) -> Iterator[Table]:
         twin = known.get(name.replace("analysis.", "marts.", 1)) if name.startswith("analysis.") else None
         if twin and not said:
             label, english = f"{twin.label}（遮蔽视图）", twin.english
-        table = Table(
-            name, said.label if said else label, said.english if said else english, said.source if said else ""
-        )
+        table = Table(name, label, english)
+        if said:
+            table = Table(name, said.label, said.english, said.source)
         told = {column.name: column for column in (said or twin or table).columns}
         for column in found.columns:
             about = told.get(column.name)
@@ -184,18 +185,19 @@ def _models() -> Iterator[Table]:
 
 
 def _column(relation: str, said: dict[str, Any]) -> Column:
-    tests = [test for test in said.get("data_tests", []) if isinstance(test, dict)]
+    codes = [
+        str(value)
+        for test in said.get("data_tests", [])
+        if isinstance(test, dict)
+        for value in test.get("accepted_values", {}).get("arguments", {}).get("values", [])
+    ]
     return Column(
         said["name"],
         said.get("data_type", ""),
         said.get("description", ""),
         _pii(relation, said["name"]),
         any(constraint.get("type") == "not_null" for constraint in said.get("constraints", [])),
-        [
-            str(value)
-            for test in tests
-            for value in test.get("accepted_values", {}).get("arguments", {}).get("values", [])
-        ],
+        codes,
     )
 
 
