@@ -32,8 +32,9 @@ MASKED, OWN = "M", "O"
 """``M``: select without the columns in ``PERSONAL``; ``O``: select, and of the rows one's own department's."""
 PERSONAL = frozenset({
     "subject_name", "name_key", "birth_date", "identifier_shown", "legal_representative", "related_unit",
-    "court_order", "matter", "basis_document", "item_name", "item_identifier_shown", "subject_identifier_shown", "evidence", "item_title",
-    "authority", "file_name", "provider", "refused_zh", "refused_en", "detail_zh", "detail_en",
+    "court_order", "matter", "basis_document", "item_name", "item_identifier_shown", "subject_identifier_shown",
+    "evidence", "item_title", "authority", "file_name", "provider", "refused_zh", "refused_en", "detail_zh",
+    "detail_en",
 })  # fmt: skip
 """Columns that name somebody, or quote what a provider wrote."""
 VIEWS = (

@@ -6,6 +6,7 @@ As Markdown (``render``), as comments in PostgreSQL (``comment``), and as one HT
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ from credit_warehouse.transform import dbt_project
 
 TEMPLATE = "dictionary.html.j2"
 PERSONAL_CLASS = "personal"
+PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+"""A name that SQL takes without quotation marks."""
 
 
 @dataclass
@@ -55,7 +58,8 @@ class Table:
     @property
     def sample(self) -> str:
         """A first query, which shows no person: names and numbers are left out."""
-        shown = [column.name for column in self.columns if column.pii in ("", "none")][:6]
+        names = [column.name for column in self.columns if column.pii in ("", "none")][:6]
+        shown = [name if PLAIN.fullmatch(name) else f'"{name}"' for name in names]
         return f"select {', '.join(shown) or 'count(*)'}\nfrom {self.name}\nlimit 10"
 
 
