@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 CLI := $(VENV)/bin/credit-warehouse
 export WAREHOUSE_HOME ?= $(CURDIR)/.warehouse
 
-.PHONY: run up down test matrix bench bench-feeds bench-identity check clean
+.PHONY: run up down test matrix bench bench-feeds bench-identity docs check clean
 
 run: $(READY)  ## three simulated business days through the real DAGs, then stop
 	$(CLI) simulate
@@ -33,6 +33,9 @@ bench-identity: $(READY)  ## who is taken for whom, against the truth; RECORDS=1
 
 bench-feeds: $(READY)  ## how long feeds take by how much changed; DIRECTIVES=300000 FEEDS=100
 	$(VENV)/bin/python tests/bench/feeds.py $(or $(DIRECTIVES),300000) $(or $(FEEDS),100)
+
+docs: $(READY)  ## the data dictionary with a search, and dbt's docs; the stack must be up
+	$(CLI) dictionary --html --dbt
 
 check: $(READY)  ## what CI runs beside the tests
 	$(VENV)/bin/ruff check .

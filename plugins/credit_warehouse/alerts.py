@@ -22,12 +22,13 @@ from credit_warehouse.settings import settings
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["failed", "refused", "overdue", "answer"]
+Kind = Literal["failed", "refused", "overdue", "answer", "ledger"]
 TITLES: dict[Kind, str] = {
     "failed": "任务失败 task failed",
     "refused": "整份拒收 delivery refused",
     "overdue": "逾期未收到 delivery overdue",
     "answer": "回执或反馈有误 receipt or feedback wrong",
+    "ledger": "台账有异 ledger tampered with or not sealed",
 }
 # What an id of this project looks like; whatever else gets into an alert is not told.
 ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
@@ -103,6 +104,11 @@ def acted_without_right(found: Mapping[str, int]) -> Alert:
     """Units that acted on a directive that was withdrawn, or is another's; which ones, the mart says."""
     facts = tuple(f"[{_id(standing)}] {count} 次 times" for standing, count in found.items())
     return Alert("answer", "punishment_feedback", facts)
+
+
+def ledger(found: Mapping[str, int]) -> Alert:
+    """What the ledger was found to disagree with, by fault; which rows, ``credit-warehouse ledger verify`` says."""
+    return Alert("ledger", "ledger", tuple(f"[{_id(fault)}] {count}" for fault, count in found.items()))
 
 
 def overdue(found: list[Overdue]) -> Alert:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from credit_warehouse import transform, vault
+from credit_warehouse import access, dictionary, transform, vault
 from credit_warehouse.db import Lock, connect, turn
 from credit_warehouse.likeness.propose import propose
 from credit_warehouse.supersede import mark_superseded
@@ -69,6 +69,8 @@ def run_build(build_id: int, *, anew: bool = False) -> int:
             # Rules changed: incremental models look at changed items only, and a new rule concerns all of them.
             anew = anew or _rules_changed()
             nodes = transform.build_models(build_id, anew=anew)
+            access.apply_to_new()
+            dictionary.comment_new()
             mark_superseded(None if anew else build_id)
             propose(build_id)
             _note_unsent(build_id, anew)

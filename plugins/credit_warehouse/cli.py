@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 from rich.console import Console
@@ -34,7 +34,12 @@ site_commands = typer.Typer(help="公开查询网站 | the site of the public li
 app.add_typer(site_commands, name="site")
 channel_commands = typer.Typer(help="曝光渠道 | channels of exposure", no_args_is_help=True)
 app.add_typer(channel_commands, name="channel")
+access_commands = typer.Typer(help="数据库账号 | logins of the database", no_args_is_help=True)
+app.add_typer(access_commands, name="access")
+ledger_commands = typer.Typer(help="防篡改台账 | the tamper-evident ledger", no_args_is_help=True)
+app.add_typer(ledger_commands, name="ledger")
 console = Console()
+T = TypeVar("T")
 FAILED = 1
 FeedFolder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="清单目录 folder of one feed")]
 KeyFile = Annotated[
@@ -52,6 +57,7 @@ Out = Annotated[Path, typer.Option("--out", file_okay=False, help="输出目录�
 Reviewer = Annotated[str, typer.Option("--reviewer", help="审核员 who decides")]
 Reason = Annotated[str, typer.Option("--reason", help="理由 why")]
 Decider = Annotated[str, typer.Option("--by", help="批准人 who decides")]
+LoginName = Annotated[str, typer.Argument(metavar="LOGIN", help="账号 login")]
 OsUser = Annotated[str, typer.Argument(metavar="USER", help="操作系统用户 user of the operating system")]
 Item = Annotated[str, typer.Argument(metavar="ITEM", help="条目标识 item_id")]
 Subject = Annotated[str | None, typer.Option("--subject", help="有多个候选时指明主体 which of several candidates")]
@@ -340,6 +346,88 @@ def review_undo(item: Item, reviewer: Reviewer, reason: Reason) -> None:
     from credit_warehouse import review
 
     _decide(lambda: f"已解除 undone {review.undo(item, reviewer, reason)}")
+
+
+@ledger_commands.command("seal")
+def ledger_seal() -> None:
+    """将待入链条目入链并锚定 | chain what was entered and write the anchor; runs after every export by itself."""
+    from credit_warehouse import ledger
+    from credit_warehouse.export.keys import KeyProblem
+
+    try:
+        sequence = ledger.seal()
+    except KeyProblem as error:
+        raise _fail(str(error)) from None
+    console.print(f"链头 head of the chain: {sequence}" if sequence else "没有待入链条目 nothing waited")
+
+
+@ledger_commands.command("verify")
+def ledger_verify() -> None:
+    """核验台账，逐条指出被改、被删、被插入的行 | name every row that was changed, removed or put in; exit status 1."""
+    from credit_warehouse import ledger
+
+    found = ledger.verify()
+    for finding in found.findings:
+        console.print(str(finding), highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"链 entries {found.sequence}，待入链 waiting {found.waiting}，锚定 anchors {found.anchors}，"
+        f"异常 findings {len(found.findings)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if found.findings:
+        raise typer.Exit(FAILED)
+
+
+@access_commands.command("grant")
+def access_grant(
+    login: LoginName,
+    role: Annotated[
+        Literal["loader", "transformer", "analyst", "auditor", "exporter", "department"],
+        typer.Option("--role", help="角色 what it may do: docs/access.md"),
+    ],
+    decided_by: Decider,
+    reason: Reason,
+    department: Annotated[str | None, typer.Option("--department", help="部门代码 department_code")] = None,
+) -> None:
+    """开通账号 | make a login; its password is a file below secrets."""
+    from credit_warehouse import access
+
+    _with_access(lambda: access.grant(login, role, decided_by, reason, department))
+    console.print("连接串 how to connect: credit-warehouse access dsn " + login, highlight=False)
+
+
+@access_commands.command("rotate")
+def access_rotate(login: LoginName, decided_by: Decider, reason: Reason) -> None:
+    """更换账号密码 | a new password for a login, in force at once."""
+    from credit_warehouse import access
+
+    _with_access(lambda: access.rotate(login, decided_by, reason))
+
+
+@access_commands.command("revoke")
+def access_revoke(login: LoginName, decided_by: Decider, reason: Reason) -> None:
+    """收回账号，结束其会话 | take a login away and end its sessions."""
+    from credit_warehouse import access
+
+    _with_access(lambda: access.revoke(login, decided_by, reason))
+
+
+@access_commands.command("list")
+def access_list() -> None:
+    """列出账号与角色 | logins and what they are members of."""
+    from credit_warehouse import access
+
+    for found in access.logins():
+        console.print(f"{found.name}  {found.role}", highlight=False)
+
+
+@access_commands.command("dsn")
+def access_dsn(login: LoginName) -> None:
+    """输出账号的连接串，含密码 | print how a login connects, password included."""
+    from credit_warehouse import access
+
+    typer.echo(_with_access(lambda: access.login_dsn(login)))
 
 
 @vault_commands.command("rotate")
@@ -798,11 +886,20 @@ def check_declarations() -> None:
 
 
 @app.command()
-def dictionary() -> None:
+def dictionary(
+    html: Annotated[bool, typer.Option("--html", help="可检索的网页 a page with a search")] = False,
+    dbt: Annotated[bool, typer.Option("--dbt", help="另生成 dbt 文档 the docs of dbt as well")] = False,
+) -> None:
     """输出数据字典（Markdown） | print the data dictionary."""
-    from credit_warehouse.dictionary import render
+    from credit_warehouse.dictionary import build, render
+    from credit_warehouse.transform import write_docs
 
-    typer.echo(render())
+    if dbt:
+        typer.echo(write_docs())
+    if html:
+        typer.echo(build())
+    if not (html or dbt):
+        typer.echo(render())
 
 
 @app.command("calendar")
@@ -817,11 +914,18 @@ def working_days(
 
 
 @app.command()
-def report() -> None:
-    """重新生成质量报告 | write the quality report anew."""
-    from credit_warehouse.report import write_report
+def report(
+    month: Annotated[
+        datetime | None, typer.Option("--month", formats=["%Y-%m"], help="月报 the report of a month instead")
+    ] = None,
+) -> None:
+    """重新生成质量报告，或某月的月报 | write the quality report anew, or that of a month."""
+    from credit_warehouse.report import write_month, write_report
 
-    typer.echo(write_report())
+    try:
+        typer.echo(write_month(month.date()) if month else write_report())
+    except LookupError as error:
+        raise _fail(str(error)) from None
 
 
 @contextmanager
@@ -896,6 +1000,15 @@ def _decide(decision: Callable[[], str]) -> None:
     try:
         console.print(decision(), highlight=False)
     except NotPossible as error:
+        raise _fail(str(error)) from None
+
+
+def _with_access(do: Callable[[], T]) -> T:
+    from credit_warehouse.access import AccessProblem
+
+    try:
+        return do()
+    except AccessProblem as error:
         raise _fail(str(error)) from None
 
 

@@ -28,6 +28,8 @@ class Lock(IntEnum):
     """Taken by the ledger of links itself (migration 0013)."""
     VAULT = 4_207_007
     """Shared by whoever seals; alone while a new key of the vault begins to count."""
+    LEDGER = 4_207_008
+    """Held by whoever chains the ledger (migration 0025) and writes its anchor."""
     PRODUCTS = 4_207_006
     """Held by whoever changes the products or sends them: what leaves is of one build, the one that was gated."""
 

@@ -41,11 +41,11 @@ def register(connection: psycopg.Connection, source: Source) -> None:
     item = source.ingest.item
     connection.execute(
         "insert into audit.source"
-        " (source, label, publisher, legal_basis, delivery, catalogue_class, polarity, may_remove)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (source) do update set"
+        " (source, label, publisher, legal_basis, delivery, catalogue_class, polarity, may_remove, fresh_days)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (source) do update set"
         " label = excluded.label, publisher = excluded.publisher, legal_basis = excluded.legal_basis,"
         " delivery = excluded.delivery, catalogue_class = excluded.catalogue_class, polarity = excluded.polarity,"
-        " may_remove = excluded.may_remove",
+        " may_remove = excluded.may_remove, fresh_days = excluded.fresh_days",
         [
             source.name,
             source.label,
@@ -55,6 +55,7 @@ def register(connection: psycopg.Connection, source: Source) -> None:
             item.catalogue_class if item else None,
             item.polarity if item else None,
             source.ingest.may_remove,
+            source.freshness.warn_after.count,
         ],
     )
     table = sql.Identifier("raw", source.name)

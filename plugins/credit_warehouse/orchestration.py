@@ -26,7 +26,7 @@ from airflow.sdk.exceptions import (
     DownstreamTasksSkipped,
 )
 
-from credit_warehouse import alerts, freshness, receipts
+from credit_warehouse import alerts, freshness, ledger, receipts
 from credit_warehouse.build import BUSINESS_ZONE, open_build, run_build
 from credit_warehouse.db import connect
 from credit_warehouse.declarations import Source, load_source, load_sources
@@ -150,6 +150,7 @@ def export_products() -> None:
     if build_id is None:
         raise AirflowSkipException("the newest build has left")
     held = export_build(build_id)
+    ledger.seal_after_run()
     if held:
         rules = "; ".join(
             f"{product} [{check.rule}] {check.title}" for product, checks in held.items() for check in checks
@@ -160,6 +161,7 @@ def export_products() -> None:
 def withdraw() -> None:
     """One pass of the removal lane. It needs no build, and no gate or source stops it."""
     done = removals.run(business_date(get_current_context()))
+    ledger.seal_after_run()
     if not done.found and not done.feeds:
         raise AirflowSkipException("nobody has to leave")
 
@@ -175,6 +177,7 @@ def watch_freshness() -> list[str]:
     if found:
         alerts.send(alerts.overdue(found))
     receipts.watch()
+    ledger.watch()
     return [source.source for source in found if source.is_error]
 
 

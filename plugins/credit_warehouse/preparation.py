@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from credit_warehouse import access, dictionary
 from credit_warehouse.db import connect
 from credit_warehouse.declarations import load_sources
 from credit_warehouse.migrate import migrate
@@ -13,3 +14,6 @@ def prepare() -> None:
     with connect() as connection:
         migrate(connection, load_sources())
     prepare_database()
+    with connect(tokens=False) as connection:
+        access.install(connection)
+        dictionary.comment(connection)

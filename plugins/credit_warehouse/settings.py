@@ -47,6 +47,9 @@ class Settings(BaseSettings):
         default=300.0, gt=0, description="longest time for one request with its repetitions, or one SQL statement"
     )
     dbt_threads: int = Field(default=2, description="parallel dbt models")
+    reader_timeout_seconds: int = Field(
+        default=60, ge=1, description="longest statement of a login of an analyst, auditor or department"
+    )
     sources: Path = Field(
         default=PROJECT_ROOT / "dbt_project" / "models" / "staging",
         description="folder with one subfolder per declared source",

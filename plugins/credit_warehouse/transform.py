@@ -23,6 +23,7 @@ LOG_BYTES = 10 * 1024 * 1024
 VALUES = "path:functions/*.sql"
 REMOVALS = "path:functions/removals"
 PAST = "functions/as_known"
+SCHEMAS = ("staging", "core", "marts", "exports", "audit")
 LAYERS = [f"credit_warehouse.{layer}" for layer in ("core", "marts", "exports")]
 BUILD = ["build", "--exclude-resource-types", "seed", "unit_test"]
 
@@ -82,11 +83,11 @@ def run_dbt(command: list[str]) -> list[dict[str, Any]]:
     return [_node(result) for result in getattr(_invoke(command), "results", [])]
 
 
-def _invoke(command: list[str]) -> Any:
+def _invoke(command: list[str], arguments: list[str] | None = None) -> Any:
     with _environment(dbt_environment()), _collector_paused(), _log() as note:
         from dbt.cli.main import dbtRunner  # importing dbt takes a second that other tasks need not spend
 
-        outcome = dbtRunner(callbacks=[note]).invoke([*command, *dbt_arguments()])
+        outcome = dbtRunner(callbacks=[note]).invoke([*command, *(arguments or dbt_arguments())])
     if not outcome.success:
         nodes = [_node(result) for result in getattr(outcome.result, "results", [])]
         bad = [f"{node['unique_id']}: {node['message']}" for node in nodes if node["status"] in ("error", "fail")]
@@ -96,6 +97,17 @@ def _invoke(command: list[str]) -> Any:
             nodes,
         )
     return outcome.result
+
+
+def write_docs() -> Path:
+    """dbt's own documentation as one page that needs no server; return its path."""
+    target = settings().home / "dictionary" / "dbt"
+    arguments = dbt_arguments()
+    # It is made of the files that are not written otherwise, and kept apart from the state of builds.
+    arguments[arguments.index("--target-path") + 1] = str(target)
+    arguments.remove("--no-write-json")
+    _invoke(["docs", "generate", "--static"], arguments)
+    return target / "static_index.html"
 
 
 def build_models(build_id: int, *, anew: bool = False) -> int:
@@ -123,9 +135,15 @@ def _concerned(build_id: int) -> list[str]:
         brought = {
             source for (source,) in connection.execute("select source from audit.batch where build_id = %s", [build_id])
         }
-        tables = {table for (table,) in connection.execute("select tablename from pg_tables")}
-        views = {view for (view,) in connection.execute("select viewname from pg_views")}
-        functions = {name for (name,) in connection.execute("select proname from pg_proc")}
+        # Readers have views of the same names in schemas of their own.
+        tables, views, functions = (
+            {name for (name,) in connection.execute(query, [[*SCHEMAS]])}
+            for query in (
+                "select tablename from pg_tables where schemaname = any(%s)",
+                "select viewname from pg_views where schemaname = any(%s)",
+                "select proname from pg_proc where pronamespace::regnamespace::text = any(%s)",
+            )
+        )
     models = {path.stem for path in (dbt_project() / "models").rglob("*.sql")}
     staged = {f"stg_{source.name}" for source in load_sources()}
     read = {f"stg_{source}" for source in brought} | staged - tables

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -165,6 +166,14 @@ def test_the_feeds_prove_themselves_to_a_consumer(line: Line) -> None:
         key = feed.parent / "keys" / f"{manifest['key_id']}.pub"
         told = line.home.run("feed", "verify", str(feed), "--key", str(key))
         assert told.returncode == 0, told.stdout
+
+
+def test_the_evidence_of_every_run_is_sealed_and_fits(line: Line) -> None:
+    """Entered by triggers of every process of the stack, chained and anchored by its tasks."""
+    told = line.home.run("ledger", "verify")
+    assert told.returncode == 0 and "异常 findings 0" in told.stdout, told.stdout
+    sealed = [json.loads(text) for path in (line.home.path / "ledger").glob("*.jsonl") for text in path.open()]
+    assert len(sealed) > len(DAYS)
 
 
 def test_the_same_deliveries_again_change_nothing(line: Line) -> None:

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from dbt_common.behavior_flags import BehaviorFlagRendered
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import providers
 from credit_warehouse import transform
@@ -109,6 +109,17 @@ class Warehouse:
         """Change something."""
         with connect() as connection:
             connection.execute(statement.encode(), parameters)
+
+    def superuser(self) -> psycopg.Connection:
+        """A connection of the superuser to this database."""
+        administration = postgres.superuser(int(conninfo_to_dict(warehouse_dsn())["port"]))
+        return psycopg.connect(make_conninfo(administration, dbname=self.database))
+
+    def forget(self, statement: str) -> None:
+        """Take evidence back, so that a module can begin again: no trigger fires, and the ledger does not fit then."""
+        with self.superuser() as connection:
+            connection.execute("set session_replication_role = replica")
+            connection.execute(statement.encode())
 
 
 def make_light() -> None:

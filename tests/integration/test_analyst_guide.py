@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import dict_row
 
 import oracle
+from credit_warehouse import access
 from credit_warehouse.db import connect
 from credit_warehouse.export import export_build
 from credit_warehouse.sandbox import generate
@@ -100,3 +102,19 @@ def test_rejects_by_rule_are_those_of_the_truth(played: Played) -> None:
 def test_two_moments_compared_cover_every_listing_of_either(played: Played) -> None:
     (total,) = played.warehouse.rows("select count(*) from marts.defaulter_listing")[0]
     assert sum(row["listings"] for row in played.answer(15)) == total
+
+
+def test_an_analyst_of_the_database_can_ask_all_but_three(played: Played) -> None:
+    """Two ask what was known, which reads the record itself; one shows the titles of items."""
+    with connect() as connection:
+        assert access.install(connection)
+    denied = set()
+    with played.warehouse.superuser() as connection:
+        for number, *_, query in QUESTIONS:
+            try:
+                with connection.transaction(force_rollback=True):
+                    connection.execute(f"set local role {access.group(played.warehouse.database, 'analyst')}".encode())
+                    connection.execute(query.encode())
+            except InsufficientPrivilege:
+                denied.add(int(number))
+    assert denied == {1, 14, 15}

@@ -239,12 +239,12 @@ def test_an_extension_leaves_at_once_with_what_it_rests_on(monday: Any, other_wa
             if source == ORDERS:
                 # An order that ends takes nobody's listing with it.
                 assert warehouse.rows(f"select count(*) from {HELD} where related_role is null") == listed, what
-            warehouse.execute(
+            warehouse.forget(
                 "delete from exports.feed_entry; insert into exports.feed_entry select * from public.kept_entry;"
                 "delete from exports.feed_sum; delete from exports.feed_tombstone; delete from exports.removal;"
                 "drop table public.kept_entry"
             )
-            warehouse.execute(
+            warehouse.forget(
                 "update audit.export_ledger as ledger set total = held.total from (select feed, count(*) as total"
                 " from exports.feed_entry group by feed) as held where held.feed = ledger.feed and ledger.sequence ="
                 " (select max(sequence) from audit.export_ledger as newest where newest.feed = ledger.feed)"

@@ -60,12 +60,8 @@ def _airflow_home(tmp_path_factory: pytest.TempPathFactory) -> None:
 def warehouse(shared_warehouse: Any) -> Any:
     """An empty warehouse; emptied instead of created, since creating one takes longer than most tests."""
     tables = ", ".join(f"raw.{source}" for source in (COURT, BANK, REGISTRY))
-    # The log of readings refers to batches and refuses to be emptied; here everything begins anew.
-    shared_warehouse.execute(
-        "alter table audit.access_log disable trigger user;"
-        f"truncate audit.batch, audit.ingest_outcome, audit.watermark, {tables} cascade;"
-        "alter table audit.access_log enable trigger user"
-    )
+    # Evidence refuses to be emptied; here everything begins anew.
+    shared_warehouse.forget(f"truncate audit.batch, audit.ingest_outcome, audit.watermark, {tables} cascade")
     shared_warehouse.execute("drop schema if exists front cascade")
     for folder in ("run", "archive"):
         shutil.rmtree(shared_warehouse.home / folder, ignore_errors=True)

@@ -88,7 +88,7 @@ def test_tables_of_the_dictionary_exist() -> None:
     migrations = "\n".join(
         text(path) for path in (PROJECT_ROOT / "plugins" / "credit_warehouse" / "migrations").glob("*.sql")
     )
-    created = set(re.findall(r"create (?:table|view|function) (\w+\.\w+)", migrations))
+    created = set(re.findall(r"create (?:table|view|function|procedure) (\w+\.\w+)", migrations))
     raw = {f"raw.{source.name}" for source in load_sources()}
     for page in PAGES:
         named = set(re.findall(r"\b((?:core|marts|exports|audit|vault)\.(?!py\b)[a-z_]+)\b", text(page)))

@@ -7,10 +7,12 @@ Nothing in it names a person; ``masking`` sees to what comes from the data itsel
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 
 from credit_warehouse.db import connect
 from credit_warehouse.declarations import load_sources
+from credit_warehouse.report import month
 from credit_warehouse.report.page import render
 from credit_warehouse.report.queries import Reader
 from credit_warehouse.settings import settings
@@ -28,12 +30,26 @@ def write_report() -> Path:
         # One snapshot: figures of two tables must not differ because a run goes on meanwhile.
         connection.execute("set transaction isolation level repeatable read read only")
         facts = Reader(connection, sources).read()
-    page = render(facts, sources).encode()
+    return _put(
+        render(facts, sources), f"quality_{facts.period.business_date}_{facts.period.build_id or 0}.html", LATEST
+    )
+
+
+def write_month(first: date) -> Path:
+    """Write the report of the month that begins on ``first``; return its path. Raises LookupError before any build."""
+    sources = load_sources()
+    with connect(tokens=False) as connection:
+        connection.execute("set transaction isolation level repeatable read read only")
+        found = month.read(connection, sources, first)
+    return _put(month.render(found), f"month_{first:%Y-%m}.html")
+
+
+def _put(page: str, *names: str) -> Path:
+    """Replace files of the reports in one step each; return the first."""
     folder = settings().reports
     folder.mkdir(parents=True, exist_ok=True)
-    report = folder / f"quality_{facts.period.business_date}_{facts.period.build_id or 0}.html"
-    for target in (report, folder / LATEST):
-        draft = folder / f".{target.name}.{os.getpid()}"
-        draft.write_bytes(page)
-        draft.replace(target)
-    return report
+    for name in names:
+        draft = folder / f".{name}.{os.getpid()}"
+        draft.write_text(page, encoding="utf-8")
+        draft.replace(folder / name)
+    return folder / names[0]

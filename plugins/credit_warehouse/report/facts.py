@@ -66,6 +66,42 @@ class SourceLine:
 
 
 @dataclass(frozen=True)
+class ScoreLine:
+    """One source in one month; shares from 0 to 1, None where there is nothing to measure."""
+
+    month: date
+    source: str
+    label: str
+    publisher: str
+    deliveries: int
+    refused_deliveries: int
+    overdue_days: int
+    rows_in: int
+    completeness: float | None
+    validity: float | None
+    timeliness: float | None
+    correction: float | None
+    removal: float | None
+    score: float | None
+    place: int | None
+    before: float | None
+    """Score of the month before."""
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One part of the score, as in force in the month."""
+
+    criterion: str
+    criterion_zh: str
+    criterion_en: str
+    weight: float
+    definition_zh: str
+    definition_en: str
+    legal_basis: str
+
+
+@dataclass(frozen=True)
 class TrendPoint:
     """One source on one business date."""
 
@@ -398,6 +434,8 @@ class Facts:
     removals: list[RemovalLine] = field(default_factory=list)
     products: list[ProductLine] | None = None
     takedowns: list[TakedownLine] | None = None
+    scores: list[ScoreLine] | None = None
+    criteria: list[Criterion] = field(default_factory=list)
     court_questions: list[CourtQuestionLine] | None = None
     gates: list[GateLine] = field(default_factory=list)
     findings: list[GateFinding] = field(default_factory=list)

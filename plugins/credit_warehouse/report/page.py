@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,7 +14,7 @@ from markupsafe import Markup
 from credit_warehouse.declarations import Source
 from credit_warehouse.report import charts, wording
 from credit_warehouse.report.attention import HIGH_QUARANTINE, ORDER, notices
-from credit_warehouse.report.facts import Example, Facts, RejectLine, SourceLine, VerdictLine
+from credit_warehouse.report.facts import Criterion, Example, Facts, RejectLine, ScoreLine, SourceLine, VerdictLine
 from credit_warehouse.report.masking import masked, scrubbed
 
 TEMPLATE = "quality.html.j2"
@@ -60,22 +60,29 @@ class Verdicts:
 
 def render(facts: Facts, sources: list[Source]) -> str:
     """The whole report as one HTML document."""
-    environment = Environment(
+    return environment().get_template(TEMPLATE).render(**_context(facts, sources))
+
+
+def environment() -> Environment:
+    """Templates and filters that the reports share."""
+    made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    made.filters.update(
         count=wording.count,
         moment=wording.moment,
         day=wording.day,
         duration=wording.duration,
         node=wording.node,
         scrubbed=scrubbed,
+        points=_points,
+        percent=_percent,
     )
-    return environment.get_template(TEMPLATE).render(**_context(facts, sources))
+    return made
 
 
 def _context(facts: Facts, sources: list[Source]) -> dict[str, Any]:
@@ -106,6 +113,7 @@ def _context(facts: Facts, sources: list[Source]) -> dict[str, Any]:
         "orphans": _orphans(facts),
         "items": _measured(facts.items, "items", "adopted"),
         "slowest": _slowest(facts),
+        "league": league(facts.scores, facts.criteria),
         "sparks": {feed.feed: charts.sparkline(f"{feed.feed} 条数", feed.totals) for feed in facts.feeds},
         "problems": [node for node in facts.dbt_nodes if node.is_problem],
         "words": wording,
@@ -140,6 +148,69 @@ class _Totals:
             product: sum(feed.removed for feed in facts.feeds if feed.product == product)
             for product in wording.PRODUCTS
         }
+
+
+@dataclass(frozen=True)
+class Rated:
+    """A source in the league table: its line, and each criterion as share and drawn."""
+
+    line: ScoreLine
+    meter: Markup
+    shares: list[tuple[float | None, Markup]]
+
+    @property
+    def change(self) -> float | None:
+        """Points against the month before."""
+        if self.line.score is None or self.line.before is None:
+            return None
+        return self.line.score - self.line.before
+
+
+def league(scores: Sequence[ScoreLine] | None, criteria: Sequence[Criterion]) -> list[Rated]:
+    """The league table, drawn."""
+    return [
+        Rated(
+            line,
+            charts.meter(f"{line.label} {_points(line.score)}", line.score or 0, 100, _tone(line.score, 100)),
+            [
+                (
+                    value,
+                    charts.meter(
+                        f"{line.label} {known.criterion_zh} {_percent(value)}",
+                        value or 0,
+                        1,
+                        _tone(value, 1),
+                        width=64,
+                        height=6,
+                    ),
+                )
+                for known in criteria
+                for value in [getattr(line, known.criterion)]
+            ],
+        )
+        for line in scores or []
+    ]
+
+
+def _tone(value: float | None, whole: float) -> str:
+    """Darker for what needs a word with the supplier; the number stands beside it for whoever sees no colours."""
+    return (
+        "neutral"
+        if value is None
+        else "valid"
+        if value >= 0.95 * whole
+        else "structure"
+        if value >= 0.8 * whole
+        else "check"
+    )
+
+
+def _points(value: float | None) -> str:
+    return "—" if value is None else f"{value:.1f}"
+
+
+def _percent(value: float | None) -> str:
+    return "—" if value is None else f"{100 * value:.1f}%"
 
 
 def _urgency(source: SourceLine) -> tuple[int, float, str]:

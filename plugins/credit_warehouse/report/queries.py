@@ -6,7 +6,7 @@ Tables come with migrations and builds; where one is missing, its part of the re
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, LiteralString, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -113,6 +113,8 @@ class Reader:
             removals=self.removals(),
             products=self.products(),
             takedowns=self.takedowns(),
+            scores=self.scores(self.period.business_date),
+            criteria=self.criteria(self.period.business_date),
             court_questions=self.court_questions(),
             gates=self.gates(),
             findings=self.findings(),
@@ -759,6 +761,43 @@ class Reader:
             order by late desc, pending desc, removals desc, measured.reason
             """
             ).format(known=self._exclusion_reasons()),
+        )
+
+    def scores(self, day: date) -> list[facts.ScoreLine] | None:
+        """The league table of the month of a day, best first; who cannot be rated comes last."""
+        if not self.has("marts.supplier_score"):
+            return None
+        return self._rows(
+            facts.ScoreLine,
+            """
+            select
+                now.month, now.source, now.label, now.publisher, now.deliveries, now.refused_deliveries,
+                now.overdue_days, now.rows_in, now.completeness::float8, now.validity::float8, now.timeliness::float8,
+                now.correction::float8, now.removal::float8, now.score::float8, now.place,
+                earlier.score::float8 as before
+            from marts.supplier_score as now
+            left join marts.supplier_score as earlier
+                on now.source = earlier.source and earlier.month = now.month - interval '1 month'
+            where now.month = date_trunc('month', %(month_of)s::date)
+            order by now.place nulls last, now.source
+            """,
+            month_of=day,
+        )
+
+    def criteria(self, day: date) -> list[facts.Criterion]:
+        """Weights and definitions of the score, as in force on the last day of the month."""
+        if not self.has("core.score_weight"):
+            return []
+        return self._rows(
+            facts.Criterion,
+            """
+            select criterion, criterion_zh, criterion_en, weight::float8, definition_zh, definition_en, legal_basis
+            from core.score_weight
+            where valid_from < date_trunc('month', %(month_of)s::date) + interval '1 month'
+            and (valid_to is null or date_trunc('month', %(month_of)s::date) + interval '1 month' <= valid_to)
+            order by weight desc, criterion
+            """,
+            month_of=day,
         )
 
     def court_questions(self) -> list[facts.CourtQuestionLine] | None:

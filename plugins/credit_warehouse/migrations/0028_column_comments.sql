@@ -1,0 +1,28 @@
+-- Columns of the tables that no dbt model describes; those of models are commented from their declarations (dictionary.py).
+comment on column exports.feed_entry.feed is '清单';
+comment on column exports.feed_entry.entry_id is '清单内的条目标识（曝光、通报为法院记录号，指令为指令标识）';
+comment on column exports.feed_entry.item_id is '条目标识';
+comment on column exports.feed_entry.content_hash is '内容散列，用于判断是否变化';
+comment on column exports.feed_entry.body is '出库的那一行（RFC 8785 规范 JSON）';
+comment on column exports.feed_entry.sequence is '最近一次带有该条目的清单序号';
+comment on column exports.feed_sum.feed is '清单';
+comment on column exports.feed_sum.entry_sum is '全部条目的累加和';
+comment on column exports.feed_tombstone.feed is '清单';
+comment on column exports.feed_tombstone.entry_id is '清单内的条目标识';
+comment on column exports.feed_tombstone.item_id is '条目标识';
+comment on column exports.feed_tombstone.sequence is '撤下该条目的清单序号';
+comment on column exports.feed_tombstone.reason is '撤下理由（多个以 | 分隔）';
+comment on column exports.feed_tombstone.removed_at is '写入撤下标记的时间';
+comment on column exports.removal.removal_id is '撤下编号';
+comment on column exports.removal.item_id is '条目标识';
+comment on column exports.removal.reason is '理由（core.exclusion_reason）';
+comment on column exports.removal.source is '来源（空为期限届满或解除关联）';
+comment on column exports.removal.effective_at is '来源所称时间';
+comment on column exports.removal.received_at is '收到时间';
+comment on column exports.removal.batch_id is '消息所在批次';
+comment on column exports.removal.row_no is '消息在原件中的行号';
+comment on column exports.removal.delete_reason is '法院删除原因（X1–X9）';
+comment on column exports.removal.found_at is '撤下通道发现的时间';
+comment on column exports.removal.sent_at is '撤下标记全部写出的时间';
+comment on column exports.unsent_item.item_id is '条目标识';
+comment on column exports.unsent_item.build_id is '使其变化的构建';
