@@ -1,6 +1,6 @@
 """The tamper-evident ledger: evidence entered by triggers, chained by hash, its head written outside the database.
 
-Migration 0025 enters every row of the tables in ``KEPT``; ``seal`` chains what was entered and signs the head with the
+Migrations (0025 and later) enter every row of the tables in ``KEPT``; ``seal`` chains what was entered and signs the head with the
 key of the feeds, one line in ``ledger/<day>.jsonl`` below the home. ``verify`` trusts neither functions nor triggers of
 the database: it computes every hash itself, so that a superuser who switched triggers off is found as well.
 """
@@ -66,6 +66,8 @@ KEPT = (
     Kept("exports.removal", "decision", ("removal_id",), ("sent_at",)),
     Kept("audit.export_ledger", "export", ("feed", "sequence")),
     Kept("exports.feed_tombstone", "export", ("feed", "sequence"), by_statement=True),
+    Kept("exports.feed_event", "export", ("feed", "link_id")),
+    Kept("exports.policy_version", "decision", ("policy_version",)),
     Kept("audit.feed_receipt", "receipt", ("receipt_id",)),
     Kept("audit.feed_receipt_refused", "receipt", ("refusal_id",)),
     Kept("audit.access_log", "reading", ("access_id",)),
