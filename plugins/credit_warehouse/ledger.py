@@ -1,8 +1,8 @@
 """The tamper-evident ledger: evidence entered by triggers, chained by hash, its head written outside the database.
 
-Migrations (0025 and later) enter every row of the tables in ``KEPT``; ``seal`` chains what was entered and signs the head with the
-key of the feeds, one line in ``ledger/<day>.jsonl`` below the home. ``verify`` trusts neither functions nor triggers of
-the database: it computes every hash itself, so that a superuser who switched triggers off is found as well.
+Migrations (0025 and later) enter every row of the tables in ``KEPT``; ``seal`` chains what was entered and signs the
+head with the key of the feeds, one line in ``ledger/<day>.jsonl`` below the home. ``verify`` trusts neither functions
+nor triggers of the database: it computes every hash itself, so that a superuser who switched triggers off is found.
 """
 
 from __future__ import annotations
