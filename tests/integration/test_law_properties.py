@@ -140,6 +140,10 @@ def check(world: World) -> None:
             known = {row[key]: row for (row,) in world.warehouse.rows(
                 f"select to_jsonb(found) from marts.{product}_as_known(%s, %s) as found", [at, day])}  # fmt: skip
             assert exported, "something was exported"
+            if product == "publication":
+                # A channel leaves out an age beside which too few birthdays remain; which ones, test_exposure.py asks.
+                for entry in (entry for entry, row in exported.items() if row["age"] is None and entry in known):
+                    known[entry]["age"] = None
             differing = {entry for entry in exported.keys() | known.keys() if exported.get(entry) != known.get(entry)}
             assert {entry: (exported.get(entry), known.get(entry)) for entry in sorted(differing)} == {}, (
                 f"{seed}: {product} of {day}"

@@ -120,7 +120,7 @@ def test_the_second_day_takes_down_corrects_and_closes(second_day) -> None:
     ]
     delta = second_day.home / "exports" / "exposure" / "00000002" / "delta.jsonl"
     changes = [json.loads(line) for line in delta.read_text(encoding="utf-8").splitlines()]
-    assert [(change["op"], change["reason"]) for change in changes] == [("UPDATE", None), ("REMOVE", "WITHDRAWN")]
+    assert [(change["op"], change["reason"]) for change in changes] == [("REMOVE", "WITHDRAWN"), ("UPDATE", None)]
     # The debtor whose amount was unreadable has one now; debtor 9 has left the snapshot.
     closed = second_day.rows(
         "select subject_name from core.credit_item where source = 'tax_arrears' and recorded_to = 'infinity'"
