@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -16,7 +17,7 @@ import pylopdf_fonts_zh_cn
 from fontTools.ttLib import TTFont, TTLibError
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, WrapMode
-from fpdf.fonts import FontFace
+from fpdf.fonts import FontFace, TTFFont
 
 from credit_warehouse.site.channel import declared_on
 from credit_warehouse.site.held import held
@@ -24,9 +25,14 @@ from credit_warehouse.site.shards import Entry, newest_first
 
 FORMAT = "bulletin"
 TITLE = "失信被执行人名单公告"
+FOOTNOTE = "印出的页面不能收回：所载的人可能已经移出名单，请向执行法院核对。认为列错的，见文末“异议与更正”。"
 BEIJING = timezone(timedelta(hours=8))
-COLUMNS = (("姓名或者名称", 42), ("证件号码", 35), ("案号", 35), ("义务概要", 29), ("履行情况、失信情形", 28), ("发布日期", 19))
+COLUMNS = {
+    "姓名或者名称": 40, "证件号码": 32, "案号": 33, "义务概要": 27, "履行情况、失信情形": 38, "发布日期": 18,
+}  # fmt: skip
 """Heading and width in millimetres; together the 188 mm between the margins."""
+NOT_FIRST, NOT_LAST = frozenset("，。；：、？！）〕》”"), frozenset("（〔《“")
+"""Characters that do not begin a line, and that do not end one (GB/T 15834-2011, 5.1)."""
 MARGIN, FOOT = 11, 16
 """Millimetres."""
 PRINTED = (
@@ -76,15 +82,16 @@ def write_bulletin(
     for entry in entries:
         courts[_text(entry, "court_name") or "执行法院未载明"].append(entry)
     day = date.fromisoformat(standing.business_date)
-    valid_until = datetime.fromisoformat(standing.valid_until).astimezone(BEIJING)
+    until = datetime.fromisoformat(standing.valid_until).astimezone(BEIJING)
     front = {
         "centre": centre,
         "week": week_of(day),
         "state": f"数据截至 {_day(day)}；清单第 {standing.sequence} 号；共 {len(entries)} 条，{len(courts)} 个法院。",
         "basis": f"依据：{declared['legal_basis']}；所载内容限于第六条所列事项。",
         "warning": (
-            f"印出的页面不能收回。本期只载 {_day(day)} 在列的条目；此后已经履行、到期、被删除或者撤销的，名单中即不再列，印出的页面却仍会留存。"
-            f"付印不得晚于 {valid_until:%Y年%-m月%-d日%-H时%-M分}，逾期须重新生成；引用之前，请到执行法院或者全国法院失信被执行人名单公布平台核对。"
+            f"印出的页面不能收回。本期只载{_day(day)}在列的条目；此后已经履行、到期、被删除或者撤销的，名单中即不再列，"
+            f"印出的页面却仍会留存。付印不得晚于 {_day(until.date())}{until.hour}时{until.minute}分，逾期须重新生成；"
+            "引用之前，请到执行法院或者全国法院失信被执行人名单公布平台核对。"
         ),
         "namesake": "同名的人很多：自然人号码遮蔽出生月日，仅凭姓名不能认定为某一个人。",
         "objection": (
@@ -93,11 +100,12 @@ def write_bulletin(
             f"也可以向{centre}提出{f'（{contact}）' if contact else ''}，由其转送法院。标有“异议中”的条目正在审查。"
         ),
     }  # fmt: skip
-    _check_glyphs(face, entries, [TITLE, *front.values(), "第页续"])
+    _check_entries(face, entries)
     pages = _Pages(face, front, day)
     for court, listed in sorted(courts.items()):
         pages.court(court, newest_first(listed))
     pages.end()
+    _refuse(face, [f"页面文字 text of the pages U+{code:04X}" for code in pages.missing()])
     draft = out.with_name(f".{out.name}.draft")
     draft.write_bytes(bytes(pages.output()))
     os.replace(draft, out)
@@ -119,20 +127,24 @@ def _text(entry: Entry, field: str) -> str:
     return " ".join(str(entry.get(field) or "").split())
 
 
-def _check_glyphs(face: Path, entries: list[Entry], fixed: list[str]) -> None:
+def _check_entries(face: Path, entries: list[Entry]) -> None:
     try:
         with TTFont(face, lazy=True, fontNumber=0) as opened:
-            known = set(opened.getBestCmap() or ())
+            known = {code for code, glyph in (opened.getBestCmap() or {}).items() if glyph != ".notdef"}
     except (TTLibError, OSError) as error:
         raise ValueError(f"{face}：不能读取字体 cannot be read as a font: {error}") from None
-    missing = [
-        f"条目 entry {entry['item_id']} {field} U+{ord(character):04X}"
-        for entry in entries
-        for field in PRINTED
-        for character in sorted(set(_text(entry, field)))
-        if ord(character) not in known
-    ]
-    missing += [f"固定文字 text of the page U+{ord(c):04X}" for c in sorted(set("".join(fixed))) if ord(c) not in known]
+    _refuse(
+        face,
+        [
+            f"条目 entry {entry['item_id']} {field} U+{code:04X}"
+            for entry in entries
+            for field in PRINTED
+            for code in sorted(set(map(ord, _text(entry, field))) - known)
+        ],
+    )
+
+
+def _refuse(face: Path, missing: list[str]) -> None:
     if missing:
         raise MissingGlyph(
             f"字体 {face.name} 缺字，未生成公告 the font lacks characters, no bulletin is made: "
@@ -149,7 +161,7 @@ class _Pages(FPDF):
         super().__init__(format="A4")
         self._front, self._shown = front, 0
         # Without a total on each page nothing in a name can be taken for its placeholder.
-        self.alias_nb_pages(None)
+        self.alias_nb_pages("")
         self.set_creation_date(datetime(day.year, day.month, day.day, tzinfo=BEIJING))
         self.set_title(f"{TITLE} {front['week']}")
         self.set_author(front["centre"])
@@ -172,7 +184,7 @@ class _Pages(FPDF):
         """What a page has to say wherever it ends up, and its number."""
         self.set_y(-FOOT + 3)
         self.set_font("face", size=7)
-        self.cell(0, 5, "印出的页面不能收回：所载的人可能已经移出名单，请向执行法院核对。认为列错的，见文末“异议与更正”。", border="T")
+        self.cell(0, 5, FOOTNOTE, border="T")
         self.set_y(-FOOT + 3)
         self.cell(0, 5, f"第 {self.page_no()} 页", align="R")
 
@@ -183,12 +195,12 @@ class _Pages(FPDF):
         self.set_font("face", size=8)
         plain = FontFace(fill_color=(232, 232, 232))
         with self.table(
-            borders_layout=TableBordersLayout.HORIZONTAL_LINES, col_widths=[width for _, width in COLUMNS],
-            headings_style=plain, line_height=4.2, num_heading_rows=2, padding=0.8, text_align="LEFT",
+            borders_layout=TableBordersLayout.HORIZONTAL_LINES, col_widths=list(COLUMNS.values()),
+            headings_style=plain, line_height=3.8, num_heading_rows=2, padding=0.8, text_align="LEFT",
             v_align="TOP", wrapmode=WrapMode.CHAR,
         ) as table:  # fmt: skip
             table.row().cell(f"{name}（{len(entries)} 条）", colspan=len(COLUMNS), style=FontFace(size_pt=10))
-            table.row([heading for heading, _ in COLUMNS])
+            table.row(list(COLUMNS))
             for entry in entries:
                 table.row(_cells(entry))
         self.ln(3)
@@ -203,6 +215,11 @@ class _Pages(FPDF):
         self._paragraph(self._front["namesake"])
         self._paragraph(f"（本期完，共 {self.page_no()} 页）", align="R")
 
+    def missing(self) -> list[int]:
+        """Code points drawn without a glyph, of whatever text."""
+        face = self.fonts["face"]
+        return sorted(face.missing_glyphs) if isinstance(face, TTFFont) else []
+
     def _title(self) -> None:
         self._paragraph(TITLE, size=20, align="C")
         self._paragraph(self._front["week"], size=11, align="C")
@@ -213,7 +230,19 @@ class _Pages(FPDF):
 
     def _paragraph(self, text: str, *, size: float = 8.5, align: str = "L") -> None:
         self.set_font("face", size=size)
-        self.multi_cell(0, size * 0.56, text, align=align, new_x="LMARGIN", new_y="NEXT", wrapmode=WrapMode.CHAR)
+        for line in self._lines(text):
+            self.cell(0, size * 0.56, line, align=align, new_x="LMARGIN", new_y="NEXT")
+
+    def _lines(self, text: str) -> Iterator[str]:
+        """The lines of a paragraph, broken between any two characters but before a comma or after a bracket."""
+        width = self.epw - 2 * self.c_margin
+        while self.get_string_width(text) > width:
+            end = next(n for n in range(1, len(text) + 1) if self.get_string_width(text[: n + 1]) > width)
+            while end > 1 and (text[end] in NOT_FIRST or text[end - 1] in NOT_LAST):
+                end -= 1
+            yield text[:end]
+            text = text[end:]
+        yield text
 
 
 def _cells(entry: Entry) -> list[str]:
@@ -221,8 +250,10 @@ def _cells(entry: Entry) -> list[str]:
     if entry.get("is_contested"):
         name += "【异议中】"
     if representative := _text(entry, "legal_representative"):
-        name += f"\n法定代表人或者负责人：{representative}"
+        name += f"\n法定代表人或者负责人：\n{representative}"
     return [
-        name, _text(entry, "identifier_shown"), _text(entry, "case_number"), _text(entry, "duty_summary"),
+        name, _text(entry, "identifier_shown"), _text(entry, "case_number"),
+        # An amount on a line of its own is not broken into two.
+        _text(entry, "duty_summary").replace("，", "，\n"),
         "\n".join(filter(None, (_text(entry, "performance"), _text(entry, "conduct")))), _text(entry, "published_on"),
     ]  # fmt: skip

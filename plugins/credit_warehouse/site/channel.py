@@ -20,5 +20,5 @@ def declared(feed: str) -> list[dict[str, str]]:
 
 def declared_on(feed: str, day: str) -> dict[str, str] | None:
     """The row in force on ``day`` (ISO date)."""
-    held = [row for row in declared(feed) if row["valid_from"] <= day and (not row["valid_to"] or day < row["valid_to"])]
-    return held[-1] if held else None
+    rows = [row for row in declared(feed) if row["valid_from"] <= day < (row["valid_to"] or "9999")]
+    return rows[-1] if rows else None
