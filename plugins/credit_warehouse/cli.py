@@ -856,6 +856,9 @@ def channel_bulletin(
     key: KeyFile = None,
     home: FeedHome = FEED_HOME,
     contact: Contact = "",
+    only_new: Annotated[
+        bool, typer.Option("--only-new", help="只印本周新增 only whom the feed added in the week")
+    ] = False,
     font: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="另用字体 another font, for rare characters"),
@@ -869,8 +872,9 @@ def channel_bulletin(
 
     try:
         done = write_bulletin(
-            exports, feed, out, home, _public_key(key) if key else None, centre=centre, contact=contact, font=font
-        )
+            exports, feed, out, home, _public_key(key) if key else None, centre=centre, contact=contact, font=font,
+            only_new=only_new,
+        )  # fmt: skip
     except (FeedRefused, SourceProblem, StaleFeed, ValueError) as error:
         raise _fail(str(error)) from None
     console.print(

@@ -164,6 +164,17 @@ def test_nobody_of_a_tombstone_is_in_the_next_bulletin(feed: Feed) -> None:
     assert [path.name for path in feed.folder.iterdir() if "draft" in path.name] == []
 
 
+def test_a_bulletin_of_the_new_leaves_out_whom_the_feed_held_before_the_week(feed: Feed) -> None:
+    # Its deliveries are of Sunday, Monday and Tuesday.
+    feed.publisher.produced = NOW - timedelta(days=NOW.weekday() + 2)
+    feed.add(entry(1), entry(2, subject_name="去而复来"))
+    feed.remove(2, "WITHDRAWN")
+    feed.add(entry(2, subject_name="去而复来"), entry(3))
+    assert feed.make(only_new=True, now=NOW).entries == 2
+    text = Paper(feed.out.read_bytes()).text
+    assert "去而复来" in text and "试样3" in text and "试样1" not in text and "本周新增的条目 2 条" in text
+
+
 def test_the_same_state_of_the_feed_gives_the_same_bytes(feed: Feed) -> None:
     feed.add(*(entry(number, subject_name=RARE) for number in range(1, 4)))
     feed.make()

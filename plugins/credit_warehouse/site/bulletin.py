@@ -19,6 +19,7 @@ from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, WrapMode
 from fpdf.fonts import FontFace, TTFFont
 
+from credit_warehouse.feed_consumer import Standing
 from credit_warehouse.site.channel import declared_on
 from credit_warehouse.site.held import held
 from credit_warehouse.site.shards import Entry, newest_first
@@ -64,30 +65,54 @@ class Bulletin:
 
 def write_bulletin(
     exports: Path, feed: str, out: Path, copies: Path, key: bytes | None, *, centre: str, contact: str = "",
-    font: Path | None = None, now: datetime | None = None,
+    font: Path | None = None, only_new: bool = False, now: datetime | None = None,
 ) -> Bulletin:  # fmt: skip
     """Write the bulletin of what ``feed`` holds in the week of its newest delivery, in place of an older one.
 
     ``centre`` is who publishes, ``contact`` where it takes objections, ``font`` a TrueType or OpenType file instead of
-    Noto Serif SC. Raises what ``held`` raises, MissingGlyph, NotABulletin, and ValueError for a file that is no PDF.
+    Noto Serif SC; ``only_new`` leaves out whom the feed held before the week. Raises what ``held`` raises,
+    MissingGlyph, NotABulletin, and ValueError for a file that is no PDF.
     """
     if out.exists() and not out.read_bytes().startswith(b"%PDF-"):
         raise ValueError(f"{out}：不是 PDF 文件 is no PDF; choose another name")
-    entries, standing, _ = held(exports, feed, copies, key, now)
+    entries, standing, numbers = held(exports, feed, copies, key, now)
     declared = declared_on(feed, standing.business_date)
     if declared is None or declared["format"] != FORMAT:
         raise NotABulletin(f"{feed}：未声明为公告渠道 no channel of format {FORMAT} is declared for it on that day")
+    day = date.fromisoformat(standing.business_date)
+    if only_new:
+        monday = _monday(day).isoformat()
+        entries = [entry for entry in entries if numbers.shown_since.get(entry["item_id"], "") >= monday]
     face = font or pylopdf_fonts_zh_cn.serif_path()
     courts: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         courts[_text(entry, "court_name") or "执行法院未载明"].append(entry)
+    kind = "本周新增的条目" if only_new else "条目"
+    front = _front(
+        standing, declared["legal_basis"], f"{kind} {len(entries)} 条，{len(courts)} 个法院", centre, contact
+    )
+    _check_entries(face, entries)
+    pages = _Pages(face, front, day)
+    for court, listed in sorted(courts.items()):
+        pages.court(court, newest_first(listed))
+    pages.end()
+    _refuse(face, [f"页面文字 text of the pages U+{code:04X}" for code in pages.missing()])
+    draft = out.with_name(f".{out.name}.draft")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draft.write_bytes(bytes(pages.output()))
+    os.replace(draft, out)
+    return Bulletin(len(entries), len(courts), pages.page_no(), standing.business_date, standing.sequence)
+
+
+def _front(standing: Standing, basis: str, counted: str, centre: str, contact: str) -> dict[str, str]:
+    """What the pages say beside the entries."""
     day = date.fromisoformat(standing.business_date)
     until = datetime.fromisoformat(standing.valid_until).astimezone(BEIJING)
-    front = {
+    return {
         "centre": centre,
         "week": week_of(day),
-        "state": f"数据截至 {_day(day)}；清单第 {standing.sequence} 号；共 {len(entries)} 条，{len(courts)} 个法院。",
-        "basis": f"依据：{declared['legal_basis']}；所载内容限于第六条所列事项。",
+        "state": f"数据截至 {_day(day)}；清单第 {standing.sequence} 号；{counted}。",
+        "basis": f"依据：{basis}；所载内容限于第六条所列事项。",
         "warning": (
             f"印出的页面不能收回。本期只载{_day(day)}在列的条目；此后已经履行、到期、被删除或者撤销的，名单中即不再列，"
             f"印出的页面却仍会留存。付印不得晚于 {_day(until.date())}{until.hour}时{until.minute}分，逾期须重新生成；"
@@ -100,22 +125,16 @@ def write_bulletin(
             f"也可以向{centre}提出{f'（{contact}）' if contact else ''}，由其转送法院。标有“异议中”的条目正在审查。"
         ),
     }  # fmt: skip
-    _check_entries(face, entries)
-    pages = _Pages(face, front, day)
-    for court, listed in sorted(courts.items()):
-        pages.court(court, newest_first(listed))
-    pages.end()
-    _refuse(face, [f"页面文字 text of the pages U+{code:04X}" for code in pages.missing()])
-    draft = out.with_name(f".{out.name}.draft")
-    draft.write_bytes(bytes(pages.output()))
-    os.replace(draft, out)
-    return Bulletin(len(entries), len(courts), pages.page_no(), standing.business_date, standing.sequence)
 
 
 def week_of(day: date) -> str:
     """The week of a day, Monday to Sunday, in words."""
-    monday = day - timedelta(days=day.weekday())
+    monday = _monday(day)
     return f"{_day(monday)}（星期一）至 {_day(monday + timedelta(days=6))}（星期日）"
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
 
 
 def _day(day: date) -> str:
