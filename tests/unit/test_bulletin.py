@@ -5,6 +5,7 @@ The PDF is taken apart here, by ISO 32000-1 9.7 and 9.10; the outlines are compa
 
 from __future__ import annotations
 
+import csv
 import re
 import zlib
 from datetime import date, timedelta
@@ -19,7 +20,8 @@ from fontTools.pens.recordingPen import RecordingPen
 from fontTools.ttLib import TTFont
 
 from credit_warehouse.feed_consumer import FeedRefused
-from credit_warehouse.site.bulletin import Bulletin, MissingGlyph, NotABulletin, week_of, write_bulletin
+from credit_warehouse.settings import PROJECT_ROOT
+from credit_warehouse.site.bulletin import PRINTED, Bulletin, MissingGlyph, NotABulletin, week_of, write_bulletin
 from credit_warehouse.site.held import StaleFeed
 from feed_peer import raw
 from public_feed import KEY, NOW, RARE, PublicFeed, entry
@@ -189,6 +191,13 @@ def test_a_list_that_was_not_declared_for_paper_is_not_printed(tmp_path: Path) -
     with pytest.raises(NotABulletin, match="bulletin"):
         public.make()
     assert not public.out.exists()
+
+
+def test_what_the_channel_declares_is_what_is_printed() -> None:
+    with (PROJECT_ROOT / "dbt_project" / "seeds" / "exposure_channel.csv").open(encoding="utf-8") as lines:
+        (row,) = (line for line in csv.DictReader(lines) if line["channel"] == "bulletin" and not line["valid_to"])
+    # Contested is a word beside the name; kind and id are nothing that a reader of paper needs.
+    assert set(row["fields"].split("|")) == {*PRINTED, "is_contested", "subject_kind", "item_id"}
 
 
 def test_a_file_that_is_no_pdf_is_left_alone(feed: Feed) -> None:
