@@ -54,6 +54,7 @@ Exports = Annotated[
     Path, typer.Option("--exports", exists=True, file_okay=False, help="出库目录 folder of the exports")
 ]
 Out = Annotated[Path, typer.Option("--out", file_okay=False, help="输出目录，整体替换 folder, replaced as a whole")]
+Contact = Annotated[str, typer.Option(help="受理异议的联系方式 where objections are taken")]
 Reviewer = Annotated[str, typer.Option("--reviewer", help="审核员 who decides")]
 Reason = Annotated[str, typer.Option("--reason", help="理由 why")]
 Decider = Annotated[str, typer.Option("--by", help="批准人 who decides")]
@@ -757,7 +758,7 @@ def site_build(
     out: Out,
     key: KeyFile = None,
     home: FeedHome = FEED_HOME,
-    contact: Annotated[str, typer.Option(help="受理异议的联系方式 where objections are taken")] = "",
+    contact: Contact = "",
 ) -> None:
     """由公开清单生成查询网站 | make the static site of the public list from its feed, verified as a consumer would."""
     from credit_warehouse.feed_consumer import FeedRefused
@@ -843,6 +844,43 @@ def channel_screens(
     console.print(
         f"{done.entries} 条 entries，{done.pages} 页 pages，一轮 {done.seconds} 秒 seconds a round，{out}",
         highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+@channel_commands.command("bulletin")
+def channel_bulletin(
+    exports: Exports,
+    out: Annotated[Path, typer.Option("--out", dir_okay=False, help="PDF 文件 file, replaces an older one")],
+    centre: Annotated[str, typer.Option(help="发布单位 who publishes")],
+    feed: Annotated[str, typer.Option("--feed", help="清单 feed of the channel")] = "exposure-bulletin",
+    key: KeyFile = None,
+    home: FeedHome = FEED_HOME,
+    contact: Contact = "",
+    only_new: Annotated[
+        bool, typer.Option("--only-new", help="只印本周新增 only whom the feed added in the week")
+    ] = False,
+    font: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="另用字体 another font, for rare characters"),
+    ] = None,
+) -> None:
+    """由渠道清单生成报纸公告 PDF | write the newspaper bulletin from its feed, verified as a consumer would."""
+    from credit_warehouse.feed_consumer import FeedRefused
+    from credit_warehouse.feed_home import SourceProblem
+    from credit_warehouse.site.bulletin import write_bulletin
+    from credit_warehouse.site.held import StaleFeed
+
+    try:
+        done = write_bulletin(
+            exports, feed, out, home, _public_key(key) if key else None, centre=centre, contact=contact, font=font,
+            only_new=only_new,
+        )  # fmt: skip
+    except (FeedRefused, SourceProblem, StaleFeed, ValueError) as error:
+        raise _fail(str(error)) from None
+    console.print(
+        f"{done.entries} 条 entries，{done.courts} 个法院 courts，{done.pages} 页 pages，"
+        f"业务日期 business date {done.business_date}，清单 delivery {done.sequence:08d}，{out}",
+        highlight=False, soft_wrap=True, markup=False,
     )  # fmt: skip
 
 

@@ -1,1 +1,1 @@
-"""What is made of a verified copy of a feed for people to look at: the reference site, pages for screens."""
+"""What is made of a verified copy of a feed for people to look at: the reference site, screens, the bulletin."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from pathlib import Path
 
-from credit_warehouse.settings import PROJECT_ROOT
+from credit_warehouse.site.channel import declared
 from credit_warehouse.site.folder import made_anew
 from credit_warehouse.site.held import held
-from credit_warehouse.site.shards import write_json
+from credit_warehouse.site.shards import newest_first, write_json
 
 
 @dataclass(frozen=True)
@@ -26,12 +25,11 @@ class Pages:
 
 def declared_pages(feed: str) -> tuple[int, int] | None:
     """Entries a page and seconds a page, as the newest row of the seed declares them for this feed."""
-    with (PROJECT_ROOT / "dbt_project" / "seeds" / "exposure_channel.csv").open(encoding="utf-8") as lines:
-        found = [
-            (int(line["page_length"]), int(line["dwell_seconds"]))
-            for line in csv.DictReader(lines)
-            if line["feed"] == feed and line["page_length"] and line["dwell_seconds"]
-        ]
+    found = [
+        (int(row["page_length"]), int(row["dwell_seconds"]))
+        for row in declared(feed)
+        if row["page_length"] and row["dwell_seconds"]
+    ]
     return found[-1] if found else None
 
 
@@ -44,7 +42,7 @@ def write_pages(
     Raises what ``held`` raises.
     """
     entries, standing, _ = held(exports, feed, copies, key, now)
-    entries.sort(key=lambda entry: (entry.get("published_on") or "", entry["item_id"]), reverse=True)
+    entries = newest_first(entries)
     pages = ceil(len(entries) / page_length)
     with made_anew(out) as folder:
         for number in range(pages):

@@ -63,8 +63,7 @@ def write_courts(folder: Path, entries: list[Entry]) -> list[dict[str, Any]]:
         courts[entry.get("court_division") or "", entry.get("court_name") or "未载明"].append(entry)
     found = []
     for number, ((division, court), listed) in enumerate(sorted(courts.items())):
-        newest = sorted(listed, key=lambda entry: (entry.get("published_on") or "", entry["item_id"]), reverse=True)
-        for page, part in enumerate(_pages(newest)):
+        for page, part in enumerate(_pages(newest_first(listed))):
             write_json(folder / f"{number}-{page}.json", [row(entry) for entry in part])
         found.append({"number": number, "court": court, "division": division, "entries": len(listed)})
     return found
@@ -81,7 +80,11 @@ def write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
 
 
+def newest_first(entries: Iterable[Entry]) -> list[Entry]:
+    """Entries by their day of publication, the same order for the same entries."""
+    return sorted(entries, key=lambda entry: (entry.get("published_on") or "", entry["item_id"]), reverse=True)
+
+
 def newest(entries: Iterable[Entry], count: int) -> list[list[Any]]:
     """The entries published last."""
-    found = sorted(entries, key=lambda entry: (entry.get("published_on") or "", entry["item_id"]), reverse=True)
-    return [row(entry) for entry in found[:count]]
+    return [row(entry) for entry in newest_first(entries)[:count]]

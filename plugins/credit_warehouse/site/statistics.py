@@ -42,6 +42,8 @@ class Statistics:
     performed_amount: Decimal = Decimal(0)
     courts: int = 0
     days: list[Day] = field(default_factory=list)
+    shown_since: dict[str, str] = field(default_factory=dict)
+    """The business day that last added each entry still held, where this copy saw it come."""
 
 
 def amount_of(entry: dict[str, Any]) -> Decimal | None:
@@ -86,6 +88,7 @@ def statistics(copy: Copy, folder: Path, entries: Iterable[dict[str, Any]]) -> S
 
 def _count(change: dict[str, Any], day: Day, found: Statistics, amounts: dict[str, Decimal | None]) -> None:
     if change["op"] == REMOVE:
+        found.shown_since.pop(change["id"], None)
         day.removed += 1
         if PERFORMED in change["reason"].split("|"):
             day.performed += 1
@@ -93,6 +96,7 @@ def _count(change: dict[str, Any], day: Day, found: Statistics, amounts: dict[st
             found.performed_amount += amounts.get(change["id"]) or 0
         return
     if change["op"] == ADD:
+        found.shown_since[change["id"]] = day.day
         day.added += 1
         found.shown_ever += change["id"] not in amounts
     amounts[change["id"]] = amount_of(change["entry"])
