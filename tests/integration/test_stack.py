@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -83,7 +84,13 @@ def ends(api: AirflowApi, dag_id: str, run_id: str) -> str:
 
 
 def lingering() -> list[psutil.Process]:
-    return [process for process in family() if process.cmdline() == ["sleep", "4242"]]
+    found: list[psutil.Process] = []
+    for process in family():
+        # Somebody else of the family may have ended since it was counted.
+        with suppress(psutil.NoSuchProcess):
+            if process.cmdline() == ["sleep", "4242"]:
+                found.append(process)
+    return found
 
 
 def test_a_task_runs_in_a_worker_and_reaches_warehouse_and_connections(api: AirflowApi) -> None:
