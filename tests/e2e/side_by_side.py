@@ -1,4 +1,4 @@
-"""Two homes at the same time, the second killed during its first build and started again.
+"""A stack that runs, and beside it a home that is killed during its first build and started again.
 
 A program of its own, because the fixture ``pair`` runs it where there is no network but loopback.
 """
@@ -25,12 +25,16 @@ def main(mode: str) -> None:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         links = subprocess.run(["ip", "-o", "link", "show", "up"], check=True, capture_output=True)
         Path("links").write_bytes(links.stdout)
-    undisturbed, killed = (Home(Path.cwd() / name) for name in BOTH)
-    simulation = undisturbed.begin(*FEW)
+    standing, killed = (Home(Path.cwd() / name) for name in BOTH)
+    begun = standing.run("start")
     repeated = kill_and_repeat(killed, FEW, BUILDING)
-    killed.path.with_name(f"{killed.path.name}.out").write_text(repeated.stdout)
-    for home, status in ((killed, repeated.returncode), (undisturbed, simulation.wait())):
-        home.path.with_name(f"{home.path.name}.status").write_text(str(status))
+    # Neither the kill beside it nor the second start has touched the first.
+    asked = standing.run("status")
+    ended = standing.run("stop")
+    outcomes = {standing: [begun, asked, ended], killed: [repeated]}
+    for home, done in outcomes.items():
+        home.path.with_name(f"{home.path.name}.out").write_text("".join(each.stdout for each in done))
+        home.path.with_name(f"{home.path.name}.status").write_text(str(max(each.returncode for each in done)))
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import count
 from pathlib import Path
 
 import oracle
+from copies import copy_home
 from credit_warehouse import day, rehearsal
 from credit_warehouse.day import DayResult
 from credit_warehouse.secrets import token_key
@@ -61,7 +61,7 @@ def by_file(home: Home) -> oracle.Query:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two homes with the same keys that played the same day at the same time; the second was killed once."""
+    """A home whose stack ran while a second one beside it played a day and was killed once."""
 
     homes: tuple[Home, Home]
     status: tuple[int, int]
@@ -88,8 +88,5 @@ def home_with(keys: Path, path: Path) -> Home:
 
 def home_like(prepared: Home, path: Path) -> Home:
     """A home with keys, rules and empty tables of another, in which nothing runs."""
-    # Python's own copy would give the database's files to whoever runs the tests.
-    subprocess.run(["cp", "-a", str(prepared.path), str(path)], check=True)
-    # Two copies begun at the same moment would both find the same port free.
-    (path / "run" / "ports.json").unlink()
+    copy_home(prepared.path, path)
     return Home(path)

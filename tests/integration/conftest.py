@@ -22,6 +22,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import providers
+from copies import copy_home, made_once
 from credit_warehouse import transform
 from credit_warehouse.build import open_build, run_build
 from credit_warehouse.db import DATABASE, USER, connect, warehouse_dsn
@@ -137,16 +138,37 @@ def make_light() -> None:
         )
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """An embedded server with a template database that one build has filled with empty tables: (its DSN, home)."""
-    home = tmp_path_factory.mktemp("server") / "home"
+@contextmanager
+def at_home(home: Path) -> Iterator[Path]:
+    """The settings of this process point at ``home``, and as before afterwards."""
     before = os.environ.get("WAREHOUSE_HOME")
     os.environ["WAREHOUSE_HOME"] = str(home)
     settings.cache_clear()
+    try:
+        yield home
+    finally:
+        if before is None:
+            del os.environ["WAREHOUSE_HOME"]
+        else:
+            os.environ["WAREHOUSE_HOME"] = before
+        settings.cache_clear()
+
+
+@contextmanager
+def running(home: Path) -> Iterator[None]:
+    """PostgreSQL of a home, stopped whatever the settings point at by then."""
     family = processes()
     postgres.start(family)
     try:
+        yield
+    finally:
+        with at_home(home):
+            postgres.stop(family)
+
+
+def make_template(folder: Path) -> None:
+    """A home whose database one build has filled with empty tables, beside a prepared one without any."""
+    with at_home(folder), running(folder):
         make_light()
         prepare()
         with psycopg.connect(
@@ -157,14 +179,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         assert build is not None
         run_build(build)
         assert export_build(build) == {}
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """An embedded server of this worker, copied from the template that all workers share: (its DSN, home)."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    home = tmp_path_factory.mktemp("server") / "home"
+    copy_home(made_once(shared / "template", make_template), home)
+    with at_home(home), running(home):
         yield warehouse_dsn(), home
-    finally:
-        os.environ["WAREHOUSE_HOME"] = str(home)
-        settings.cache_clear()
-        postgres.stop(family)
-        if before is None:
-            del os.environ["WAREHOUSE_HOME"]
-        settings.cache_clear()
 
 
 # Many builds and none that dbt's data tests are about: a third of a build is spent on them, and they run with every
