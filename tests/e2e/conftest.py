@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import oracle
-from credit_warehouse.preparation import prepare
+from copies import copy_home, make_ready_for_airflow, template
 from credit_warehouse.secrets import secret
 from e2e.homes import Home
 from e2e.stacks import BOTH, DAYS, Line, Pair, by_file, home_like, play
@@ -34,11 +34,11 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home that is made ready once, because that takes longer than a day: the others begin as its copies.
 
-    From nothing starts ``make run`` of the matrix of kills.
+    From nothing start test_stack.py and ``make run`` of the matrix of kills.
     """
     home = Home(tmp_path_factory.mktemp("prepared") / "home")
-    with home.database(), home.inside():
-        prepare()
+    copy_home(template(tmp_path_factory), home.path)
+    make_ready_for_airflow(home.path)
     return home
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,11 +17,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 from dbt_common.behavior_flags import BehaviorFlagRendered
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import providers
-from copies import copy_home, made_once
+from copies import UNBUILT, at_home, copy_home, running, template
 from credit_warehouse import transform
 from credit_warehouse.build import open_build, run_build
 from credit_warehouse.db import DATABASE, USER, connect, warehouse_dsn
@@ -30,16 +28,10 @@ from credit_warehouse.declarations import load_source, load_sources
 from credit_warehouse.export import export_build
 from credit_warehouse.gates import Checked, check_batch
 from credit_warehouse.load import load_batch
-from credit_warehouse.preparation import prepare
 from credit_warehouse.receive import receive
 from credit_warehouse.refusal import Refused
 from credit_warehouse.settings import settings
 from credit_warehouse.stack import postgres
-from credit_warehouse.stack.service import processes
-
-# The day of an empty build, which makes every table: most tests are about what comes after it.
-BEFORE_ALL = date(2017, 5, 1)
-UNBUILT = "unbuilt"
 
 
 @dataclass
@@ -123,71 +115,11 @@ class Warehouse:
             connection.execute(statement.encode())
 
 
-def make_light() -> None:
-    """No waiting for a disk that outlives these tests, and no stretching of a password that nobody could guess."""
-    superuser = postgres.superuser(int(conninfo_to_dict(warehouse_dsn())["port"]))
-    with psycopg.connect(superuser, autocommit=True) as connection:
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            connection.execute(f"alter system set {setting} = off".encode())
-        connection.execute("select pg_reload_conf()")
-        connection.execute("set scram_iterations = 1")
-        connection.execute(
-            sql.SQL("alter role {} password {}").format(
-                sql.Identifier(USER), sql.Literal(conninfo_to_dict(warehouse_dsn())["password"])
-            )
-        )
-
-
-@contextmanager
-def at_home(home: Path) -> Iterator[Path]:
-    """The settings of this process point at ``home``, and as before afterwards."""
-    before = os.environ.get("WAREHOUSE_HOME")
-    os.environ["WAREHOUSE_HOME"] = str(home)
-    settings.cache_clear()
-    try:
-        yield home
-    finally:
-        if before is None:
-            del os.environ["WAREHOUSE_HOME"]
-        else:
-            os.environ["WAREHOUSE_HOME"] = before
-        settings.cache_clear()
-
-
-@contextmanager
-def running(home: Path) -> Iterator[None]:
-    """PostgreSQL of a home, stopped whatever the settings point at by then."""
-    family = processes()
-    postgres.start(family)
-    try:
-        yield
-    finally:
-        with at_home(home):
-            postgres.stop(family)
-
-
-def make_template(folder: Path) -> None:
-    """A home whose database one build has filled with empty tables, beside a prepared one without any."""
-    with at_home(folder), running(folder):
-        make_light()
-        prepare()
-        with psycopg.connect(
-            postgres.superuser(int(conninfo_to_dict(warehouse_dsn())["port"])), autocommit=True
-        ) as own:
-            own.execute(f"create database {UNBUILT} template {DATABASE} owner {USER}".encode())
-        build = open_build(BEFORE_ALL)
-        assert build is not None
-        run_build(build)
-        assert export_build(build) == {}
-
-
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """An embedded server of this worker, copied from the template that all workers share: (its DSN, home)."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     home = tmp_path_factory.mktemp("server") / "home"
-    copy_home(made_once(shared / "template", make_template), home)
+    copy_home(template(tmp_path_factory), home)
     with at_home(home), running(home):
         yield warehouse_dsn(), home
 
