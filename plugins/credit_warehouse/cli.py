@@ -913,14 +913,48 @@ def was_public(
 
 @app.command("check-declarations")
 def check_declarations() -> None:
-    """校验所有来源声明 | validate every source declaration."""
+    """校验来源与质量规则的声明 | validate every declaration of a source and of a quality rule."""
     from credit_warehouse.declarations import DeclarationError, load_sources
+    from credit_warehouse.rules import SUITES, check_rules
 
     try:
         for source in load_sources():
             typer.echo(f"{source.name}  {source.label}")
+        book = check_rules()
     except DeclarationError as error:
         raise _fail(str(error)) from None
+    for suite, label in SUITES.items():
+        count = sum(found == suite for found, _, _ in book.every())
+        typer.echo(f"{suite}  {label}，{count} 条规则 rules")
+
+
+@app.command()
+def rules(
+    owner: Annotated[str, typer.Option(help="责任单位代码或名称 code or name of who answers")] = "",
+) -> None:
+    """列出质量规则：依据、不过时、责任单位 | list the quality rules with article, severity and owner."""
+    from credit_warehouse.declarations import DeclarationError
+    from credit_warehouse.report.wording import SEVERITIES
+    from credit_warehouse.rules import SUITES, check_rules
+
+    try:
+        book = check_rules()
+    except DeclarationError as error:
+        raise _fail(str(error)) from None
+    names = {code: found.owner_zh for code, found in book.owners.items()}
+    if owner and owner not in {*names, *names.values()}:
+        raise _fail(f"没有这个责任单位 no such owner: {owner}；有 there are: {'、'.join(map(' '.join, names.items()))}")
+    for suite, label in SUITES.items():
+        chosen = [
+            rule for found, _, rule in book.every()
+            if found == suite and (not owner or owner in (rule.owner, names[rule.owner]))
+        ]  # fmt: skip
+        if chosen:
+            typer.echo(f"{label} {suite}")
+        for rule in chosen:
+            typer.echo(
+                f"  {rule.rule}  {SEVERITIES[rule.severity]}  {names[rule.owner]}  {rule.title}；依据：{rule.basis}"
+            )
 
 
 @app.command()

@@ -168,8 +168,11 @@ def _reason(dag_id: str, run_id: str) -> str:
             ).fetchall()
         else:
             rows = connection.execute(
-                "select unique_id, left(message, 200) from audit.dbt_result where status in ('error', 'fail')"
-                " and build_id = (select max(build_id) from audit.build)"
+                "with newest as (select max(build_id) as build_id from audit.build)"
+                " select rule_id, target || '：' || title_zh from audit.quality_result join newest using (build_id)"
+                " where suite = 'inside' and not success and severity = 'stop' union all"
+                " select unique_id, left(message, 200) from audit.dbt_result join newest using (build_id)"
+                " where resource_type <> 'test' and status in ('error', 'fail')"
             ).fetchall()
     return "; ".join(f"[{rule}] {detail}" for rule, detail in dict.fromkeys(rows)) or "the task failed"
 

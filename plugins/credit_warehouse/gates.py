@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
-import yaml
 from psycopg import sql
 
 from credit_warehouse.db import connect, sqlalchemy_url
 from credit_warehouse.declarations import Source
 from credit_warehouse.receive import refuse
 from credit_warehouse.refusal import Refused
-from credit_warehouse.settings import PROJECT_ROOT
+from credit_warehouse.rules import LOADER_COUNT, Gate, gate
 
-EXPECTATIONS = PROJECT_ROOT / "expectations"
 PRODUCT_MAX_SHRINK = 0.5
 HARMED_SHOWN = 5
 """How many of those who would have been hit are shown, masked."""
 ENTRY_KEYS = {"listing_id", "directive_id", "item_id"}
 TABLE_RULES = {"expect_table_row_count_to_be_between", "expect_table_columns_to_match_set"}
-Rule = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,7 @@ class Checked:
     title: str
     basis: str
     severity: str
+    owner: str
     success: bool
     vacuous: bool
     expected: str
@@ -61,10 +59,12 @@ def check_batch(source: Source, batch_id: int) -> Refused | None:
             "key": source.ingest.key,
             "names": [column.name for column in source.columns if column.pii == "name" and column.required],
         }
-        rules = fill(load_rules(EXPECTATIONS / "raw.yml"), values, columns)
-        results = [_readable(connection, source, batch_id)]
+        declared = gate("raw")
+        counted = [rule for rule in declared if rule.type == LOADER_COUNT]
+        rules = fill([rule for rule in declared if rule not in counted], values, columns)
+        results = [_readable(connection, source, batch_id, rule) for rule in counted]
         results += validate(f'select * from raw."{source.name}" where _batch_id = {int(batch_id)}', rules)
-        _keep(connection, "raw", source.name, results, batch_id=batch_id)
+        keep(connection, "raw", [(source.name, result) for result in results], batch_id=batch_id)
         stopped = _stopped_by(results)
         if stopped:
             refusal = Refused(
@@ -79,7 +79,7 @@ def check_batch(source: Source, batch_id: int) -> Refused | None:
     return None
 
 
-def _readable(connection: psycopg.Connection, source: Source, batch_id: int) -> Checked:
+def _readable(connection: psycopg.Connection, source: Source, batch_id: int, rule: Gate) -> Checked:
     """The share of rows that could not be read: the loader refuses on it, here it warns and is kept."""
     row = connection.execute(
         "select coalesce(rows_in, 0), coalesce(rows_rejected, 0), scope from audit.batch where batch_id = %s",
@@ -89,11 +89,11 @@ def _readable(connection: psycopg.Connection, source: Source, batch_id: int) -> 
     rows_in, rejected, scope = row
     bound = source.ingest.rejects.warn
     return Checked(
-        rule="RAW_REJECTS",
-        title="无法读取的行不超过声明的比例"
-        + ("（坏行超过拒收上限：本份增量只有撤下类的行生效）" if scope == "removals_only" else ""),
-        basis="来源声明 ingest.rejects",
-        severity="warn",
+        rule=rule.rule,
+        title=rule.title + ("（坏行超过拒收上限：本份增量只有撤下类的行生效）" if scope == "removals_only" else ""),
+        basis=rule.basis,
+        severity=rule.severity,
+        owner=rule.owner,
         success=rejected <= bound * rows_in,
         vacuous=rows_in == 0,
         expected=f"<= {bound:.1%}",
@@ -117,7 +117,7 @@ def check_product(product: str, build_id: int, whole: str | None = None) -> list
             [product, build_id, whole, whole],
         ).fetchone()
         rules = fill(
-            load_rules(EXPECTATIONS / "exports" / f"{product}.yml"),
+            gate(product),
             {
                 "rows_after_shrink": _floor(previous, PRODUCT_MAX_SHRINK),
                 "published_fields": published_fields(connection),
@@ -125,7 +125,7 @@ def check_product(product: str, build_id: int, whole: str | None = None) -> list
             {},
         )
         results = validate(f'select * from exports."{product}"', rules)
-        _keep(connection, "exports", product, results, build_id=build_id)
+        keep(connection, "exports", [(product, result) for result in results], build_id=build_id)
         for rule, result in zip(rules, results, strict=True):
             if not result.success:
                 _keep_harm(connection, product, build_id, rule)
@@ -142,7 +142,7 @@ def published_fields(connection: psycopg.Connection) -> list[str]:
     ]
 
 
-def _keep_harm(connection: psycopg.Connection, product: str, build_id: int, rule: Rule) -> None:
+def _keep_harm(connection: psycopg.Connection, product: str, build_id: int, rule: Gate) -> None:
     """Who would have been hit, had the product left as it is: how many, how many of them anew, a few of them masked.
 
     Anew is whoever is in no feed of the product now: the simulation is against what is out there.
@@ -157,18 +157,18 @@ def _keep_harm(connection: psycopg.Connection, product: str, build_id: int, rule
     connection.execute(
         "insert into audit.gate_harm (build_id, target, rule_id, entries, subjects, newly, shown)"
         " values (%s, %s, %s, %s, %s, %s, %s)",
-        [build_id, product, rule["rule"], sum(row[0] for row in found), len(found), sum(row[1] for row in found),
+        [build_id, product, rule.rule, sum(row[0] for row in found), len(found), sum(row[1] for row in found),
          shown],
     )  # fmt: skip
 
 
-def _hits(connection: psycopg.Connection, product: str, rule: Rule) -> sql.Composed | None:
+def _hits(connection: psycopg.Connection, product: str, rule: Gate) -> sql.Composed | None:
     """The query for one row a person or unit that the rule found; none where a rule is about the table as such."""
-    if "unexpected_rows_query" not in rule["kwargs"]:
+    if "unexpected_rows_query" not in rule.kwargs:
         return None
     table = sql.Identifier("exports", product)
     # As Great Expectations reads it: braces are doubled, the batch is the product.
-    wanted = rule["kwargs"]["unexpected_rows_query"].format(batch=table.as_string(connection))
+    wanted = rule.kwargs["unexpected_rows_query"].format(batch=table.as_string(connection))
     try:
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute(f"select * from ({wanted}) as found limit 0".encode())
@@ -176,7 +176,7 @@ def _hits(connection: psycopg.Connection, product: str, rule: Rule) -> sql.Compo
             key = cursor.description[0].name
     except psycopg.Error:  # a rule that cannot be evaluated has stopped the product already
         return None
-    assert key in ENTRY_KEYS, f"{rule['rule']} names its rows by {key}"
+    assert key in ENTRY_KEYS, f"{rule.rule} names its rows by {key}"
     return sql.SQL(
         "select count(*), (not bool_or(exists (select from exports.feed_entry as held where held.item_id = hit.item_id"
         " and held.feed in (select feed from audit.export_ledger where product = {product}))))::int as newly,"
@@ -186,20 +186,16 @@ def _hits(connection: psycopg.Connection, product: str, rule: Rule) -> sql.Compo
     ).format(product=sql.Literal(product), table=table, key=sql.Identifier(key), wanted=sql.SQL(wanted))
 
 
-def load_rules(path: Path) -> list[Rule]:
-    """Rules of one suite file."""
-    return list(yaml.safe_load(path.read_text(encoding="utf-8")))
-
-
-def fill(rules: list[Rule], values: dict[str, Any], columns: dict[str, list[str]]) -> list[Rule]:
+def fill(rules: Sequence[Gate], values: dict[str, Any], columns: dict[str, list[str]]) -> list[Gate]:
     """Put the declaration's values into the rules; a rule whose value is absent falls away."""
-    filled: list[Rule] = []
+    filled: list[Gate] = []
     for rule in rules:
-        for column in columns.get(rule.get("for_each", ""), [None]):
+        wanted: list[str | None] = [*columns.get(rule.for_each, [])] if rule.for_each else [None]
+        for column in wanted:
             known = {**values, "column": column}
-            kwargs = {key: _substitute(value, known) for key, value in rule["kwargs"].items()}
+            kwargs = {key: _substitute(value, known) for key, value in rule.kwargs.items()}
             if None not in kwargs.values():
-                filled.append({**rule, "kwargs": kwargs})
+                filled.append(rule.model_copy(update={"kwargs": kwargs}))
     return filled
 
 
@@ -214,7 +210,7 @@ def _floor(previous: tuple[Any, ...] | None, max_shrink: float | None) -> int | 
     return int(float(previous[0]) * (1 - max_shrink))
 
 
-def validate(query: str, rules: list[Rule]) -> list[Checked]:
+def validate(query: str, rules: Sequence[Gate]) -> list[Checked]:
     """Run the rules over the rows of ``query``. Great Expectations keeps nothing on disk."""
     # Its registration notices would drown a task log.
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
@@ -227,7 +223,7 @@ def validate(query: str, rules: list[Rule]) -> list[Checked]:
     suite = gx.ExpectationSuite(
         name="gate",
         expectations=[
-            {"type": rule["type"], "kwargs": rule["kwargs"], "meta": {"position": position}}
+            {"type": rule.type, "kwargs": rule.kwargs, "meta": {"position": position}}
             for position, rule in enumerate(rules)
         ],
     )
@@ -243,7 +239,7 @@ def validate(query: str, rules: list[Rule]) -> list[Checked]:
     return [_checked(rule, by_position[position], rows) for position, rule in enumerate(rules)]
 
 
-def _checked(rule: Rule, result: Any, rows: int) -> Checked:
+def _checked(rule: Gate, result: Any, rows: int) -> Checked:
     found = result.result or {}
     error = next(
         (detail.get("exception_message") for detail in _exceptions(result) if detail.get("raised_exception")), None
@@ -252,17 +248,18 @@ def _checked(rule: Rule, result: Any, rows: int) -> Checked:
     if observed is None and "unexpected_count" in found:
         observed = f"{found['unexpected_count']} / {found.get('element_count')}"
     elements = found.get("element_count")
-    unseen = rows == 0 and rule["type"] not in TABLE_RULES
+    unseen = rows == 0 and rule.type not in TABLE_RULES
     all_null = elements is not None and elements == found.get("missing_count")
     return Checked(
-        rule=rule["rule"],
-        title=rule["title"],
-        basis=rule["basis"],
-        severity=rule["severity"],
+        rule=rule.rule,
+        title=rule.title,
+        basis=rule.basis,
+        severity=rule.severity,
+        owner=rule.owner,
         success=bool(result.success),
         # A rule over no rows, or over nothing but nulls, has shown nothing.
         vacuous=bool(result.success) and (unseen or all_null),
-        expected=_shown({key: value for key, value in rule["kwargs"].items() if key != "unexpected_rows_query"}),
+        expected=_shown({key: value for key, value in rule.kwargs.items() if key != "unexpected_rows_query"}),
         observed=f"error: {error}" if error else _shown(observed),
     )
 
@@ -281,21 +278,21 @@ def _stopped_by(results: list[Checked]) -> Checked | None:
     return next((result for result in results if not result.success and result.severity == "stop"), None)
 
 
-def _keep(
+def keep(
     connection: psycopg.Connection,
     suite: str,
-    target: str,
-    results: list[Checked],
+    results: Iterable[tuple[str, Checked]],
     *,
     batch_id: int | None = None,
     build_id: int | None = None,
 ) -> None:
+    """Write outcomes, each with what was checked, into the evidence: with the words of the rule as it stood."""
     with connection.cursor().copy(
-        "copy audit.quality_result (suite, target, rule_id, title_zh, basis, severity, success, vacuous, expected,"
-        " observed, batch_id, build_id) from stdin"
+        "copy audit.quality_result (suite, target, rule_id, title_zh, basis, severity, owner, success, vacuous,"
+        " expected, observed, batch_id, build_id) from stdin"
     ) as copy:
-        for result in results:
+        for target, result in results:
             copy.write_row(
-                (suite, target, result.rule, result.title, result.basis, result.severity, result.success,
-                 result.vacuous, result.expected, result.observed, batch_id, build_id)
+                (suite, target, result.rule, result.title, result.basis, result.severity, result.owner,
+                 result.success, result.vacuous, result.expected, result.observed, batch_id, build_id)
             )  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Any
 
 from psycopg import sql
 
+from credit_warehouse import inside
 from credit_warehouse.db import connect, dsn_parts, session_options
 from credit_warehouse.declarations import load_sources
 from credit_warehouse.settings import settings
@@ -26,6 +27,7 @@ REMOVALS = "path:functions/removals"
 PAST = "functions/as_known"
 SCHEMAS = ("staging", "core", "marts", "exports", "audit")
 LAYERS = [f"credit_warehouse.{layer}" for layer in ("core", "marts", "exports")]
+KEPT_OF_A_NODE = ("unique_id", "resource_type", "status", "seconds", "rows_affected", "failures", "message")
 BUILD = ["build", "--exclude-resource-types", "seed", "unit_test"]
 # Every relation of every schema, with what depends on it, is asked for only where tables are swapped: a drop takes
 # views along that dbt would otherwise believe in. The rest looks up what it needs.
@@ -139,6 +141,19 @@ def build_models(build_id: int, *, anew: bool = False) -> int:
     return len(nodes)
 
 
+def _keep(build_id: int, nodes: list[dict[str, Any]]) -> None:
+    with (
+        connect() as connection,
+        connection.cursor().copy(
+            "copy audit.dbt_result (build_id, unique_id, resource_type, status, seconds, rows_affected, failures,"
+            " message) from stdin"
+        ) as copy,
+    ):
+        for node in nodes:
+            copy.write_row((build_id, *(node[column] for column in KEPT_OF_A_NODE)))
+    inside.keep_results(nodes, build_id)
+
+
 def _concerned(build_id: int) -> list[str]:
     """What this build can change, in as few criteria as say it: dbt holds each against every node, three times.
 
@@ -166,18 +181,6 @@ def _concerned(build_id: int) -> list[str]:
     return [*FEW_QUESTIONS, "--select", *LAYERS, *sorted(read), *past, "--exclude", *standing]
 
 
-def _keep(build_id: int, nodes: list[dict[str, Any]]) -> None:
-    with (
-        connect() as connection,
-        connection.cursor().copy(
-            "copy audit.dbt_result (build_id, unique_id, resource_type, status, seconds, rows_affected, failures,"
-            " message) from stdin"
-        ) as copy,
-    ):
-        for node in nodes:
-            copy.write_row((build_id, *node.values()))
-
-
 def prepare_database() -> bool:
     """Load seeds, create functions and the removal lane's views unless this version is in place; whether it was not."""
     version = _rules_sha256()
@@ -188,7 +191,12 @@ def prepare_database() -> bool:
         if newest == (version,):
             return False
         # Made anew: dbt fills an older table as it stands, and a seed may have got a column since.
-        run_dbt(["build", "--full-refresh", "--select", "resource_type:seed", VALUES, "path:models/audit"])
+        try:
+            seeds = run_dbt(["build", "--full-refresh", "--select", "resource_type:seed", VALUES, "path:models/audit"])
+        except TransformFailed as failure:
+            inside.keep_results(failure.nodes)
+            raise
+        inside.keep_results(seeds)
         _make_readable()
         run_dbt(["build", "--select", REMOVALS])
         connection.execute(
@@ -277,7 +285,17 @@ def _node(result: Any) -> dict[str, Any]:
         "rows_affected": response.get("rows_affected"),
         "failures": result.failures,
         "message": _without_values(result.message),
+        "test": _test(result.node),
     }
+
+
+def _test(node: Any) -> tuple[str, str, str] | None:
+    """(kind, table, column) of a generic data test."""
+    asked = getattr(node, "test_metadata", None)
+    if asked is None or not node.attached_node:
+        return None
+    kind = f"{asked.namespace}.{asked.name}" if asked.namespace else asked.name
+    return kind, node.attached_node.split(".")[-1], node.column_name or ""
 
 
 def _without_values(message: str | None) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ import pytest
 from pydantic import ValidationError
 
 from credit_warehouse.declarations import DeclarationError, Transport, load_sources, read_declaration
-from credit_warehouse.transports.delivery import Endpoint
+from credit_warehouse.refusal import Refused
+from credit_warehouse.transports import sftp
+from credit_warehouse.transports.delivery import Endpoint, RemoteFile
 from credit_warehouse.transports.drop import is_offered
 from credit_warehouse.transports.http import RETRY_AFTER_LONGEST, retry_after
 from credit_warehouse.transports.pages import KEPT_SECONDS, Shelf, open_shelf
@@ -140,3 +142,17 @@ def test_unusable_pages_are_forgotten(shelf: Shelf, damage: str) -> None:
     again = open_shelf(shelf.folder, size)
     assert (again.pages, again.total) == ([], None)
     assert not shelf.folder.exists()
+
+
+def test_a_remote_name_that_leads_elsewhere_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:
+    class Untouched:
+        def ask(self, *_: Any) -> None:
+            raise AssertionError("the provider was asked")
+
+    for name in ("../a.csv", "a\0.csv"):
+        with pytest.raises(Refused) as refusal:
+            sftp._take(
+                Untouched(), load_sources()[0], "/outbox", RemoteFile(name, 1, 1), date(2026, 3, 2), tmp_path, Any
+            )
+        assert refusal.value.rule == "FILE_NAME_INVALID"
+    assert list(tmp_path.iterdir()) == []

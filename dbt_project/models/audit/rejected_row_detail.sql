@@ -12,6 +12,8 @@ select
     described.reason_zh,
     described.reason_en,
     described.what_was_done_zh,
+    described.basis,
+    described.owner,
     superseded.superseded_by,
     superseded.ground as superseded_on,
     rejected.recorded_at

@@ -15,6 +15,7 @@ from credit_warehouse.declarations import load_sources
 from credit_warehouse.report import month
 from credit_warehouse.report.page import render
 from credit_warehouse.report.queries import Reader
+from credit_warehouse.rules import load_book
 from credit_warehouse.settings import settings
 
 LATEST = "quality_latest.html"
@@ -25,13 +26,13 @@ def write_report() -> Path:
 
     Works on an empty database too. Both files are replaced in one step: a reader never meets half a report.
     """
-    sources = load_sources()
+    sources, book = load_sources(), load_book()
     with connect() as connection:
         # One snapshot: figures of two tables must not differ because a run goes on meanwhile.
         connection.execute("set transaction isolation level repeatable read read only")
-        facts = Reader(connection, sources).read()
+        facts = Reader(connection, sources).read(book)
     return _put(
-        render(facts, sources), f"quality_{facts.period.business_date}_{facts.period.build_id or 0}.html", LATEST
+        render(facts, sources, book), f"quality_{facts.period.business_date}_{facts.period.build_id or 0}.html", LATEST
     )
 
 
@@ -41,7 +42,7 @@ def write_month(first: date) -> Path:
     with connect(tokens=False) as connection:
         connection.execute("set transaction isolation level repeatable read read only")
         found = month.read(connection, sources, first)
-    return _put(month.render(found), f"month_{first:%Y-%m}.html")
+    return _put(month.render(found, load_book()), f"month_{first:%Y-%m}.html")
 
 
 def _put(page: str, *names: str) -> Path:

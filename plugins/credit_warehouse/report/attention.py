@@ -71,6 +71,7 @@ def notices(facts: Facts) -> list[Notice]:
         *_refused(facts),
         *_gates(facts),
         *_harms(facts),
+        *_inside(facts),
         *_dbt(facts),
         *_sources(facts),
         *_export(facts),
@@ -261,8 +262,36 @@ def _harms(facts: Facts) -> Iterator[Notice]:
         )
 
 
+def _inside(facts: Facts) -> Iterator[Notice]:
+    for line in facts.inside:
+        if line.success is False:
+            yield Notice(
+                "stop" if line.severity == "stop" else "warn",
+                f"内部检验未通过：{line.title_zh}",
+                f"{line.target}，要求 {line.expected}，实际 {scrubbed(line.observed)}。",
+                "a data test failed",
+                "dbt",
+                line.rule_id,
+            )
+    empty = [line for line in facts.inside if line.success and line.vacuous]
+    if empty:
+        yield Notice(
+            "info",
+            f"{len(empty)} 项内部检验通过，但没有检验到任何值",
+            f"所检的表或列目前为空，不能当作证据：{'、'.join(dict.fromkeys(line.rule_id for line in empty))}。",
+            "vacuous passes inside: the table or column is empty",
+            "dbt",
+            "VACUOUS_TEST",
+        )
+
+
 def _dbt(facts: Facts) -> Iterator[Notice]:
-    bad = [node for node in facts.dbt_nodes if node.is_problem and node.status not in ("warn", "skipped")]
+    nodes = [node for node in facts.dbt_nodes if node.is_problem]
+    tests = [node for node in nodes if node.resource_type == "test" and node.status != "skipped"]
+    # Tests are told of by their rules, unless one of them stands for none that is declared.
+    if len(tests) == sum(line.success is False for line in facts.inside if line.build_id == facts.period.build_id):
+        nodes = [node for node in nodes if node not in tests]
+    bad = [node for node in nodes if node.status not in ("warn", "skipped")]
     for node in bad:
         kind = wording.NODES.get(node.resource_type, node.resource_type)
         yield Notice(
@@ -273,7 +302,7 @@ def _dbt(facts: Facts) -> Iterator[Notice]:
             "dbt",
             node.unique_id.split(".")[0].upper() + "_" + node.status.upper(),
         )
-    warned = [node for node in facts.dbt_nodes if node.status == "warn"]
+    warned = [node for node in nodes if node.status == "warn"]
     if warned:
         yield Notice(
             "warn",

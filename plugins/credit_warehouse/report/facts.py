@@ -135,6 +135,8 @@ class RejectLine:
     reason_zh: str
     reason_en: str
     done_zh: str
+    basis: str
+    owner: str | None
     source: str
     label: str
     rows: int
@@ -322,6 +324,7 @@ class GateLine:
     title_zh: str
     basis: str
     severity: str
+    owner: str | None
     checks: int
     passed: int
     vacuous: int
@@ -338,11 +341,32 @@ class GateFinding:
     rule_id: str
     title_zh: str
     severity: str
+    owner: str | None
     success: bool
     expected: str
     observed: str
     file_name: str | None
     refused: bool
+
+
+@dataclass(frozen=True)
+class InsideLine:
+    """One data test of dbt, the rule it stands for, and its newest result."""
+
+    rule_id: str
+    title_zh: str
+    basis: str
+    severity: str
+    owner: str
+    target: str
+    expected: str
+    success: bool | None = None
+    """None where it never ran."""
+    vacuous: bool | None = None
+    observed: str = ""
+    checked_at: datetime | None = None
+    build_id: int | None = None
+    """None for a test of rule tables, which run when those are loaded."""
 
 
 @dataclass(frozen=True)
@@ -439,6 +463,7 @@ class Facts:
     court_questions: list[CourtQuestionLine] | None = None
     gates: list[GateLine] = field(default_factory=list)
     findings: list[GateFinding] = field(default_factory=list)
+    inside: list[InsideLine] = field(default_factory=list)
     harms: list[HarmLine] = field(default_factory=list)
     feedback_alarms: list[FeedbackAlarmLine] | None = None
     dbt_groups: list[DbtGroup] = field(default_factory=list)

@@ -15,12 +15,14 @@ from credit_warehouse.report import wording
 from credit_warehouse.report.facts import Criterion, ScoreLine
 from credit_warehouse.report.page import environment, league
 from credit_warehouse.report.queries import Reader
+from credit_warehouse.rules import Book
 
 TEMPLATE = "month.html.j2"
 
 RULES = """
 select
     rejected.rule, coalesce(max(known.reason_zh), '') as reason_zh, coalesce(max(known.reason_en), '') as reason_en,
+    coalesce(max(known.basis), '') as basis, max(known.owner) as owner,
     registered.label, count(distinct row(rejected.batch_id, rejected.row_no)) as rows,
     count(distinct rejected.batch_id) as files, count(settled.batch_id) as settled
 from audit.rejected_row as rejected
@@ -34,34 +36,22 @@ where date_trunc('month', batch.business_date) = %(month)s
 group by rejected.rule, registered.label
 order by rows desc, rejected.rule, registered.label
 """
-GATES = """
+# The words of the newest result: a rule may have been put better in the course of the month.
+CHECKS = """
 select
-    rule_id, max(title_zh) as title_zh, coalesce(max(basis), '') as basis, max(severity) as severity, suite,
+    suite, rule_id, (array_agg(title_zh order by result_id desc))[1] as title_zh,
+    coalesce((array_agg(basis order by result_id desc))[1], '') as basis,
+    (array_agg(severity order by result_id desc))[1] as severity,
+    (array_agg(owner order by result_id desc))[1] as owner,
     count(*) as checks, count(*) filter (where success and not vacuous) as passed,
     count(*) filter (where success and vacuous) as vacuous, count(*) filter (where not success) as failed
 from audit.quality_result as result
 left join audit.batch on result.batch_id = batch.batch_id
 left join audit.build on result.build_id = build.build_id
-where date_trunc('month', coalesce(batch.business_date, build.business_date)) = %(month)s
+where
+    date_trunc('month', coalesce(batch.business_date, build.business_date, checked_at::date)) = %(month)s
 group by suite, rule_id
-order by failed desc, vacuous desc, suite, rule_id
-"""
-TESTS = """
-select
-    unique_id, count(*) as runs, count(*) filter (where result.status in ('fail', 'error')) as failed,
-    count(*) filter (where result.status = 'warn') as warned, max(failures) as most
-from audit.dbt_result as result
-inner join audit.build using (build_id)
-where resource_type = 'test' and date_trunc('month', business_date) = %(month)s
-group by unique_id
-having bool_or(result.status not in ('pass', 'success'))
-order by failed desc, unique_id
-"""
-TESTS_RUN = """
-select count(distinct unique_id) as tests, count(*) as runs
-from audit.dbt_result
-inner join audit.build using (build_id)
-where resource_type = 'test' and date_trunc('month', business_date) = %(month)s
+order by failed desc, vacuous desc, suite desc, rule_id
 """
 REMOVALS = """
 select
@@ -99,7 +89,6 @@ class Month:
     rules: list[Mapping[str, Any]]
     gates: list[Mapping[str, Any]]
     tests: list[Mapping[str, Any]]
-    tests_run: Mapping[str, Any]
     removals: list[Mapping[str, Any]]
     units: list[Mapping[str, Any]]
 
@@ -115,14 +104,17 @@ def read(connection: psycopg.Connection, sources: list[Source], month: date) -> 
         with connection.cursor(row_factory=dict_row) as cursor:
             return list(cursor.execute(query, {"month": month}).fetchall())
 
+    checks = rows(CHECKS)
     return Month(
-        month, reader.period.taken_at, scores, reader.criteria(month), rows(RULES), rows(GATES), rows(TESTS),
-        rows(TESTS_RUN)[0], rows(REMOVALS), rows(UNITS),
+        month, reader.period.taken_at, scores, reader.criteria(month), rows(RULES),
+        [line for line in checks if line["suite"] != "inside"], [line for line in checks if line["suite"] == "inside"],
+        rows(REMOVALS), rows(UNITS),
     )  # fmt: skip
 
 
-def render(found: Month) -> str:
+def render(found: Month, book: Book) -> str:
     """The monthly report as one HTML document."""
     return environment().get_template(TEMPLATE).render(
-        facts=found, league=league(found.scores, found.criteria), words=wording, share=wording.share, not_built=""
+        facts=found, league=league(found.scores, found.criteria), words=wording, share=wording.share, not_built="",
+        owner=book.owner_zh,
     )  # fmt: skip

@@ -14,8 +14,19 @@ from markupsafe import Markup
 from credit_warehouse.declarations import Source
 from credit_warehouse.report import charts, wording
 from credit_warehouse.report.attention import HIGH_QUARANTINE, ORDER, notices
-from credit_warehouse.report.facts import Criterion, Example, Facts, RejectLine, ScoreLine, SourceLine, VerdictLine
+from credit_warehouse.report.facts import (
+    Criterion,
+    Example,
+    Facts,
+    GateLine,
+    InsideLine,
+    RejectLine,
+    ScoreLine,
+    SourceLine,
+    VerdictLine,
+)
 from credit_warehouse.report.masking import masked, scrubbed
+from credit_warehouse.rules import SUITES, Book
 
 TEMPLATE = "quality.html.j2"
 HIDDEN = "已隐去"
@@ -41,6 +52,8 @@ class Rule:
     reason_zh: str
     reason_en: str
     done_zh: str
+    basis: str
+    owner: str | None
     rows: int
     sources: list[RejectLine]
     examples: list[ShownExample]
@@ -58,9 +71,37 @@ class Verdicts:
     bar: Markup
 
 
-def render(facts: Facts, sources: list[Source]) -> str:
+@dataclass(frozen=True)
+class InsideRule:
+    """A rule that dbt tests keep, with the newest result of each."""
+
+    about: InsideLine
+    lines: list[InsideLine]
+
+    @property
+    def passed(self) -> int:
+        """Tests that passed and saw something."""
+        return sum(line.success is True and not line.vacuous for line in self.lines)
+
+    @property
+    def vacuous(self) -> int:
+        """Tests that passed over nothing."""
+        return sum(line.success is True and line.vacuous is True for line in self.lines)
+
+    @property
+    def failed(self) -> int:
+        """Tests that failed."""
+        return sum(line.success is False for line in self.lines)
+
+    @property
+    def unrun(self) -> int:
+        """Tests without any result."""
+        return sum(line.success is None for line in self.lines)
+
+
+def render(facts: Facts, sources: list[Source], book: Book) -> str:
     """The whole report as one HTML document."""
-    return environment().get_template(TEMPLATE).render(**_context(facts, sources))
+    return environment().get_template(TEMPLATE).render(**_context(facts, sources, book))
 
 
 def environment() -> Environment:
@@ -85,7 +126,7 @@ def environment() -> Environment:
     return made
 
 
-def _context(facts: Facts, sources: list[Source]) -> dict[str, Any]:
+def _context(facts: Facts, sources: list[Source], book: Book) -> dict[str, Any]:
     found = notices(facts)
     totals = _Totals(facts)
     return {
@@ -108,6 +149,10 @@ def _context(facts: Facts, sources: list[Source]) -> dict[str, Any]:
         "sources": sorted(facts.sources, key=_urgency),
         "trends": _trends(facts),
         "rules": _rules(facts, sources),
+        "gates": _gates(facts, book),
+        "inside": _inside(facts),
+        "owner": book.owner_zh,
+        "declared": {rule.rule: rule for _, _, rule in book.every()},
         "verdicts": _verdicts(facts),
         "verdict_names": _verdict_names(facts),
         "orphans": _orphans(facts),
@@ -250,6 +295,8 @@ def _rules(facts: Facts, sources: list[Source]) -> list[Rule]:
                 reason_zh=group[0].reason_zh,
                 reason_en=group[0].reason_en,
                 done_zh=group[0].done_zh,
+                basis=group[0].basis,
+                owner=group[0].owner,
                 rows=rows,
                 sources=group,
                 examples=[_shown(example, labels) for example in facts.examples if example.rule == rule],
@@ -257,6 +304,29 @@ def _rules(facts: Facts, sources: list[Source]) -> list[Rule]:
             )
         )
     return rules
+
+
+def _gates(facts: Facts, book: Book) -> list[tuple[str, list[GateLine]]]:
+    """Rules of both borders by suite: those applied in the period, then those declared that nothing called for."""
+    found = []
+    for suite, rules in (("raw", book.raw), ("exports", [rule for gate in book.exports.values() for rule in gate])):
+        applied = [line for line in facts.gates if line.suite == suite]
+        known = {line.rule_id for line in applied}
+        idle = [
+            GateLine(suite, rule.rule, rule.title, rule.basis, rule.severity, rule.owner, 0, 0, 0, 0)
+            for rule in rules
+            if rule.rule not in known
+        ]
+        found.append((SUITES[suite], applied + idle))
+    return found
+
+
+def _inside(facts: Facts) -> list[InsideRule]:
+    groups: dict[str, list[InsideLine]] = {}
+    for line in facts.inside:
+        groups.setdefault(line.rule_id, []).append(line)
+    rules = [InsideRule(lines[0], lines) for lines in groups.values()]
+    return sorted(rules, key=lambda rule: (-rule.failed, -rule.vacuous))
 
 
 def _shown(example: Example, labels: dict[tuple[str, str], str]) -> ShownExample:

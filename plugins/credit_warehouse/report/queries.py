@@ -18,6 +18,7 @@ from credit_warehouse.declarations import Source
 from credit_warehouse.export.products import PRODUCTS
 from credit_warehouse.report import facts
 from credit_warehouse.report.facts import Facts, Period
+from credit_warehouse.rules import UNDECLARED, Book
 
 Fact = TypeVar("Fact")
 
@@ -90,8 +91,8 @@ class Reader:
         """Whether all these tables exist."""
         return self.tables.issuperset(tables)
 
-    def read(self) -> Facts:
-        """Every fact of the report."""
+    def read(self, book: Book) -> Facts:
+        """Every fact of the report; ``book`` tells which rules there are."""
         if not self.period.prepared:
             return Facts(self.period)
         return Facts(
@@ -118,6 +119,7 @@ class Reader:
             court_questions=self.court_questions(),
             gates=self.gates(),
             findings=self.findings(),
+            inside=self.inside(book),
             harms=self.harms(),
             feedback_alarms=self.feedback_alarms(),
             dbt_groups=self.dbt_groups(),
@@ -336,6 +338,8 @@ class Reader:
                 coalesce(known.reason_zh, '') as reason_zh,
                 coalesce(known.reason_en, '') as reason_en,
                 coalesce(known.what_was_done_zh, '') as done_zh,
+                coalesce(known.basis, '') as basis,
+                known.owner,
                 counted.source,
                 registered.label,
                 counted.rows
@@ -343,7 +347,11 @@ class Reader:
             inner join audit.source as registered using (source)
             left join {known} as known using (rule)
             order by sum(counted.rows) over (partition by counted.rule) desc, counted.rule, counted.rows desc, source
-            """).format(known=self._or_empty("core.reject_rule", "rule", "reason_zh", "reason_en", "what_was_done_zh")),
+            """).format(
+                known=self._or_empty(
+                    "core.reject_rule", "rule", "reason_zh", "reason_en", "what_was_done_zh", "basis", "owner"
+                )
+            ),
         )  # fmt: skip
 
     def settled(self) -> list[facts.SettledLine]:
@@ -833,7 +841,7 @@ class Reader:
         cross join lateral (select substring(expected from 'column=([^,]+)') as on_column) as c
         left join scope as batch on result.batch_id = batch.batch_id
         left join audit.build on result.build_id = build.build_id
-        where batch.batch_id is not null or build.business_date = %(day)s
+        where suite <> 'inside' and (batch.batch_id is not null or build.business_date = %(day)s)
         order by suite, target, rule_id, on_column, result.batch_id, result.build_id, result_id desc
     )
     """
@@ -855,6 +863,7 @@ class Reader:
                 title_zh,
                 coalesce(min(basis), '') as basis,
                 severity,
+                max(owner) as owner,
                 count(*) as checks,
                 count(*) filter (where success and not vacuous) as passed,
                 count(*) filter (where success and vacuous) as vacuous,
@@ -883,6 +892,7 @@ class Reader:
                 rule_id,
                 title_zh,
                 severity,
+                owner,
                 success,
                 coalesce(expected, '') as expected,
                 coalesce(observed, '') as observed,
@@ -894,6 +904,26 @@ class Reader:
             order by success, severity, suite, target, result_id
             """,
         )
+
+    def inside(self, book: Book) -> list[facts.InsideLine]:
+        """Every data test of dbt with its newest result: what a build leaves alone is as it was when last tested."""
+        newest = {}
+        if self.has("audit.quality_result"):
+            for target, expected, *found in self.connection.execute(
+                "select distinct on (target, expected) target, expected, success, vacuous, observed, checked_at,"
+                " build_id from audit.quality_result where suite = 'inside' order by target, expected, result_id desc"
+            ):
+                newest[target, expected] = found
+        lines = []
+        for test in book.tests:
+            rule = book.rule_of(test) or UNDECLARED
+            lines.append(
+                facts.InsideLine(
+                    rule.rule, rule.title, rule.basis, rule.severity, rule.owner, test.target, test.expected,
+                    *newest.get((test.target, test.expected), ()),
+                )
+            )  # fmt: skip
+        return lines
 
     def harms(self) -> list[facts.HarmLine]:
         """Whom the rules that failed would have let be hit, where the newest check still says so."""

@@ -40,7 +40,7 @@ PRODUCTS = {
 }
 SCOPES = {"all": "全部", "removals_only": "仅撤下"}
 BUILD_STATUSES = {"succeeded": ("成功", "good"), "failed": ("失败", "stop"), "running": ("进行中", "info")}
-SEVERITIES = {"stop": "拦截", "warn": "提示"}
+SEVERITIES = {"stop": "拦截", "warn": "提示", "quarantine": "隔离该行"}
 TONES = {"stop": "必须处理", "warn": "请留意", "info": "知悉"}
 NODES = {"model": "模型", "test": "检验", "unit_test": "单元检验", "snapshot": "快照", "seed": "规则表"}
 NODE_STATUSES = {
