@@ -78,7 +78,7 @@ def fill(connection: psycopg.Connection, place: str, rows: list[str | None], **b
     """Put a table without any constraint in the place of ``schema.table``, holding one column of these rows."""
     schema, table, column = place.split(".")
     name = sql.Identifier(schema, table)
-    kept = connection.execute("select to_regclass(%s)", [f"{schema}.kept_{table}"[:60]]).fetchone()
+    kept = connection.execute("select to_regclass(%s)", [f"{schema}.kept_{table}"]).fetchone()
     if kept == (None,):
         rename = sql.SQL("alter table {} rename to {}").format(name, sql.Identifier(f"kept_{table}"))
         connection.execute(rename)
