@@ -57,7 +57,7 @@ def values(cell: str) -> list[str | None]:
 @pytest.fixture(scope="module")
 def compiled(shared_warehouse: Any) -> dict[tuple[str, str, str], str]:
     """The query of every data test as dbt would run it, by (test, table, column)."""
-    results = transform._invoke(["compile", "--select", "resource_type:test"]).results
+    results = transform._invoke(["compile", "--select", "resource_type:test"], transform._manifest()).results
     return {transform._test(result.node): result.node.compiled_code for result in results}
 
 
