@@ -785,8 +785,9 @@ def channel_list() -> None:
 
     with connect() as connection:
         found = connection.execute(
-            "select channel, channel_zh, recipient_zh, feed, is_enabled, number_mask, min_birthdays, format, cadence,"
-            " legal_basis from core.exposure_channel where valid_to is null order by channel"
+            "select channel, channel_zh, recipient_zh, feed, is_enabled, number_mask, min_birthdays, format,"
+            " concat_ws(' ', cadence, weekday), legal_basis from core.exposure_channel where valid_to is null"
+            " order by channel"
         ).fetchall()
     for channel, zh, recipient, feed, on, mask, floor, form, cadence, basis in found:
         console.print(
@@ -913,14 +914,21 @@ def was_public(
 
 @app.command("check-declarations")
 def check_declarations() -> None:
-    """校验所有来源声明 | validate every source declaration."""
+    """校验所有来源声明与渠道频次 | validate every source declaration, and when each channel is written."""
     from credit_warehouse.declarations import DeclarationError, load_sources
+    from credit_warehouse.export.cadence import CadenceProblem, check
+    from credit_warehouse.site import channel
 
     try:
         for source in load_sources():
             typer.echo(f"{source.name}  {source.label}")
     except DeclarationError as error:
         raise _fail(str(error)) from None
+    for line, row in channel.every_row():
+        try:
+            check(row)
+        except CadenceProblem as problem:
+            raise _fail(f"{channel.SEED.name}:{line}: {problem}") from None
 
 
 @app.command()
