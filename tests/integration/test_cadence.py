@@ -193,6 +193,16 @@ def test_a_bulletin_of_a_week_that_is_over_is_not_made_anew(seen: Seen) -> None:
     assert seen.texts["monday, before"] is None and seen.texts["monday"] is None and seen.made["monday"] == set()
 
 
+def test_who_was_withdrawn_between_two_bulletins_is_not_in_the_second(seen: Seen) -> None:
+    first, second = seen.texts["friday"], seen.texts["next"]
+    assert first and second and seen.made["next"] == {PRINTED}
+    for gone in (LEAVES, name(8), REPRESENTATIVE):
+        assert gone in first and gone not in second
+    for there in (RARE, LATER, name(6), COMPANY, "2026年3月13日"):
+        assert there in second
+    assert "䶮" in second and "𬭎" in second and "·" in second
+
+
 def test_a_channel_that_ends_takes_its_bulletin_along(seen: Seen) -> None:
     kept = seen.pdf.read_bytes()
     seen.wh.execute("update core.exposure_channel set is_enabled = false where channel = 'bulletin'")
