@@ -759,6 +759,10 @@ def site_build(
     key: KeyFile = None,
     home: FeedHome = FEED_HOME,
     contact: Contact = "",
+    queries: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="每日查询次数 queries by day, as the web server counted them"),
+    ] = None,
 ) -> None:
     """由公开清单生成查询网站 | make the static site of the public list from its feed, verified as a consumer would."""
     from credit_warehouse.feed_consumer import FeedRefused
@@ -767,7 +771,7 @@ def site_build(
     from credit_warehouse.site.held import StaleFeed
 
     try:
-        done = build_site(exports, out, home, _public_key(key) if key else None, contact=contact)
+        done = build_site(exports, out, home, _public_key(key) if key else None, contact=contact, queries=queries)
     except (FeedRefused, SourceProblem, StaleFeed, ValueError) as error:
         raise _fail(str(error)) from None
     console.print(
@@ -775,6 +779,27 @@ def site_build(
         f"{done.files} 个文件 files，{done.bytes / 1e6:.1f} MB，{out}",
         highlight=False,
         soft_wrap=True,
+    )
+
+
+@site_commands.command("queries")
+def site_queries(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV：day,queries")],
+    feed: Annotated[str, typer.Option("--feed", help="网站所示清单 the feed that the site shows")] = "exposure",
+) -> None:
+    """接收网站每日查询次数 | take in how often the site was asked, by day; a later report corrects an earlier one."""
+    from credit_warehouse.build import BUSINESS_ZONE
+    from credit_warehouse.db import connect
+    from credit_warehouse.site.queries import take_in
+
+    try:
+        with connect(tokens=False) as connection:
+            done = take_in(connection, feed, file, datetime.now(BUSINESS_ZONE).date())
+    except ValueError as error:
+        raise _fail(str(error)) from None
+    console.print(
+        f"新增 {done.new} 天 days，更正 corrected {done.corrected}，已有 known {done.known}；见 see marts.exposure_day",
+        highlight=False,
     )
 
 

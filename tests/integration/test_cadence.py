@@ -10,13 +10,18 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from credit_warehouse.cli import app
 from credit_warehouse.db import connect
+from credit_warehouse.declarations import load_sources
 from credit_warehouse.export import channels, export_build, issue, pending_build, removals
+from credit_warehouse.report.queries import Reader
 from credit_warehouse.settings import settings
 from feed_peer import Consumer
 from paper import Paper
@@ -72,10 +77,10 @@ def seen(shared_warehouse: Any) -> Iterator[Seen]:
 
 def play(seen: Seen) -> Seen:
     wh = seen.wh
-    third = listing("3", 3, **HERE)
+    third, owed = listing("3", 3, **HERE), listing("8", 8, duty="支付货款25000元", **HERE)
     wh.accept(
         FRIDAY, COURT, listing("1", 1, iname=RARE, **HERE), listing("2", 2, iname=LEAVES, **HERE), third,
-        listing("8", 8, **HERE), company_listing("5", 5, **HERE),
+        owed, company_listing("5", 5, **HERE),
     )  # fmt: skip
     assert export_build(wh.build(FRIDAY)) == {}
     seen.look("friday", printed=FRIDAY)
@@ -88,7 +93,7 @@ def play(seen: Seen) -> Seen:
     wh.execute("update core.exposure_channel set cadence = 'fortnightly' where channel = 'screen'")
     monday = "2026-03-09T09:00:00+08:00"
     wh.accept(
-        MONDAY, COURT, listing("4", 4, iname=LATER, **HERE), deletion("8", monday),
+        MONDAY, COURT, listing("4", 4, iname=LATER, **HERE), correction(owed, monday, performance="全部已履行"),
         correction(third, monday, performance="部分未履行"),
         correction(company_listing("5", 5, **HERE), monday, businessEntity=""),
     )  # fmt: skip
@@ -235,3 +240,46 @@ def test_a_key_that_was_replaced_without_announcement_begins_the_copy_again(seen
     assert set(issue.publish(NEXT)) == {PRINTED}
     assert copy.stat().st_ino != before
     assert json.loads(seen.pdf.with_suffix(".json").read_text())["business_date"] == str(NEXT)
+
+
+# What the days come to
+
+
+def test_the_days_of_a_feed_say_what_was_shown_what_left_and_what_was_performed(seen: Seen) -> None:
+    found = seen.wh.rows(
+        "select day, added, updated, removed, held, performed, performed_amount_yuan, queries from marts.exposure_day"
+        " where feed = 'exposure' and day >= %s order by day",
+        [FRIDAY],
+    )
+    assert found == [
+        (FRIDAY, 5, 0, 0, 5, 0, Decimal(0), None),
+        (SATURDAY, 0, 0, 1, 4, 0, Decimal(0), None),
+        (MONDAY, 1, 2, 1, 4, 1, Decimal(25000), None),
+        (NEXT, 1, 0, 0, 5, 0, Decimal(0), None),
+    ]
+
+
+def test_queries_that_an_operator_reports_stand_beside_them(seen: Seen, tmp_path: Path) -> None:
+    file = tmp_path / "queries.csv"
+    runner = CliRunner()
+    file.write_text(f"day,queries\n{FRIDAY},1520\n2026-03-08,12\n")
+    assert "新增 2 天" in runner.invoke(app, ["site", "queries", str(file)]).output
+    file.write_text(f"day,queries\n{FRIDAY},1521\n2026-03-08,12\n{MONDAY},0\n")
+    told = runner.invoke(app, ["site", "queries", str(file)]).output
+    assert "新增 1 天" in told and "corrected 1" in told and "known 1" in told
+    file.write_text("day,queries\n2026-03-10,7\n2026-03-11,seven\n")
+    refused = runner.invoke(app, ["site", "queries", str(file)])
+    assert refused.exit_code == 1 and "queries.csv:3 queries [QUERIES_COUNT]" in refused.output
+    with connect() as connection:
+        days = Reader(connection, load_sources()).exposure_days()
+    assert [(day.day, day.held, day.queries) for day in days if day.day >= FRIDAY] == [
+        (FRIDAY, 5, 1521), (SATURDAY, 4, None), (date(2026, 3, 8), None, 12), (MONDAY, 4, 0), (NEXT, 5, None),
+    ]  # fmt: skip
+
+
+def test_a_feed_that_was_never_written_has_no_site(seen: Seen, tmp_path: Path) -> None:
+    file = tmp_path / "queries.csv"
+    file.write_text(f"day,queries\n{FRIDAY},1\n")
+    refused = CliRunner().invoke(app, ["site", "queries", str(file), "--feed", "exposure-none"])
+    assert refused.exit_code == 1 and "exposure-none" in refused.output
+    assert seen.wh.rows("select count(*) from audit.site_queries where feed = 'exposure-none'") == [(0,)]

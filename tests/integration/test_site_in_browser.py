@@ -238,6 +238,20 @@ def test_a_telephone_shows_the_whole_width(page: Page, site: Site) -> None:
         assert page.value("document.documentElement.scrollWidth") <= 360, name
 
 
+def test_every_curve_of_the_statistics_is_drawn_where_it_is_seen(page: Page, site: Site) -> None:
+    page.open(f"{site.address}/statistics.html")
+    curves = page.value(
+        "[...document.querySelectorAll('figure')].map((figure) => [figure.innerText.split('：')[0],"
+        " figure.querySelector('svg').getBoundingClientRect().width, figure.querySelectorAll('circle').length > 0,"
+        " getComputedStyle(figure.querySelector('circle')).fill])"
+    )
+    assert [title for title, *_ in curves] == [
+        "在列条目", "曾经曝光（累计）", "撤下（累计）", "曝光后履行（累计）", "在列载明金额",
+        "曝光后履行的载明金额（累计）",
+    ]  # fmt: skip
+    assert all(width > 400 and drawn and fill == "rgb(18, 73, 90)" for _, width, drawn, fill in curves)
+
+
 def test_a_page_past_its_time_shows_nobody(page: Page, site: Site) -> None:
     later = int(timedelta(days=30).total_seconds() * 1000)
     clock = page.call(
