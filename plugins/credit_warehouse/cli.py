@@ -759,6 +759,10 @@ def site_build(
     key: KeyFile = None,
     home: FeedHome = FEED_HOME,
     contact: Contact = "",
+    queries: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="每日查询次数 queries by day, as the web server counted them"),
+    ] = None,
 ) -> None:
     """由公开清单生成查询网站 | make the static site of the public list from its feed, verified as a consumer would."""
     from credit_warehouse.feed_consumer import FeedRefused
@@ -767,7 +771,7 @@ def site_build(
     from credit_warehouse.site.held import StaleFeed
 
     try:
-        done = build_site(exports, out, home, _public_key(key) if key else None, contact=contact)
+        done = build_site(exports, out, home, _public_key(key) if key else None, contact=contact, queries=queries)
     except (FeedRefused, SourceProblem, StaleFeed, ValueError) as error:
         raise _fail(str(error)) from None
     console.print(
@@ -778,6 +782,27 @@ def site_build(
     )
 
 
+@site_commands.command("queries")
+def site_queries(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV：day,queries")],
+    feed: Annotated[str, typer.Option("--feed", help="网站所示清单 the feed that the site shows")] = "exposure",
+) -> None:
+    """接收网站每日查询次数 | take in how often the site was asked, by day; a later report corrects an earlier one."""
+    from credit_warehouse.build import BUSINESS_ZONE
+    from credit_warehouse.db import connect
+    from credit_warehouse.site.queries import take_in
+
+    try:
+        with connect(tokens=False) as connection:
+            done = take_in(connection, feed, file, datetime.now(BUSINESS_ZONE).date())
+    except ValueError as error:
+        raise _fail(str(error)) from None
+    console.print(
+        f"新增 {done.new} 天 days，更正 corrected {done.corrected}，已有 known {done.known}；见 see marts.exposure_day",
+        highlight=False,
+    )
+
+
 @channel_commands.command("list")
 def channel_list() -> None:
     """各渠道：是否启用、清单、遮蔽与下限 | channels with their feeds, masks and floors."""
@@ -785,8 +810,9 @@ def channel_list() -> None:
 
     with connect() as connection:
         found = connection.execute(
-            "select channel, channel_zh, recipient_zh, feed, is_enabled, number_mask, min_birthdays, format, cadence,"
-            " legal_basis from core.exposure_channel where valid_to is null order by channel"
+            "select channel, channel_zh, recipient_zh, feed, is_enabled, number_mask, min_birthdays, format,"
+            " concat_ws(' ', cadence, weekday), legal_basis from core.exposure_channel where valid_to is null"
+            " order by channel"
         ).fetchall()
     for channel, zh, recipient, feed, on, mask, floor, form, cadence, basis in found:
         console.print(
@@ -913,9 +939,11 @@ def was_public(
 
 @app.command("check-declarations")
 def check_declarations() -> None:
-    """校验来源与质量规则的声明 | validate every declaration of a source and of a quality rule."""
+    """校验来源、质量规则与渠道频次的声明 | validate every declaration of a source, a quality rule, and of a channel's days."""
     from credit_warehouse.declarations import DeclarationError, load_sources
+    from credit_warehouse.export.cadence import CadenceProblem, check
     from credit_warehouse.rules import SUITES, check_rules
+    from credit_warehouse.site import channel
 
     try:
         for source in load_sources():
@@ -926,6 +954,11 @@ def check_declarations() -> None:
     for suite, label in SUITES.items():
         count = sum(found == suite for found, _, _ in book.every())
         typer.echo(f"{suite}  {label}，{count} 条规则 rules")
+    for line, row in channel.every_row():
+        try:
+            check(row)
+        except CadenceProblem as problem:
+            raise _fail(f"{channel.SEED.name}:{line}: {problem}") from None
 
 
 @app.command()

@@ -101,10 +101,13 @@ def _readable(connection: psycopg.Connection, source: Source, batch_id: int, rul
     )
 
 
-def check_product(product: str, build_id: int, whole: str | None = None) -> list[Checked]:
+def check_product(
+    product: str, build_id: int, whole: str | None = None, further: Sequence[Checked] = ()
+) -> list[Checked]:
     """Gate one product table of ``exports``; returns the rules that stop additions (none: it may leave).
 
-    ``whole`` names the feed that holds all of the product where others hold parts of it.
+    ``whole`` names the feed that holds all of the product where others hold parts of it. ``further`` are checks of such
+    parts, which stop one of them and not the product: they are kept with the others.
     """
     with connect() as connection:
         previous = connection.execute(
@@ -125,7 +128,7 @@ def check_product(product: str, build_id: int, whole: str | None = None) -> list
             {},
         )
         results = validate(f'select * from exports."{product}"', rules)
-        keep(connection, "exports", [(product, result) for result in results], build_id=build_id)
+        keep(connection, "exports", [(product, result) for result in [*results, *further]], build_id=build_id)
         for rule, result in zip(rules, results, strict=True):
             if not result.success:
                 _keep_harm(connection, product, build_id, rule)

@@ -30,7 +30,7 @@ from credit_warehouse import alerts, freshness, ledger, receipts
 from credit_warehouse.build import BUSINESS_ZONE, open_build, run_build
 from credit_warehouse.db import connect
 from credit_warehouse.declarations import Source, load_source, load_sources
-from credit_warehouse.export import export_build, pending_build, removals
+from credit_warehouse.export import export_build, issue, pending_build, removals
 from credit_warehouse.gates import check_batch
 from credit_warehouse.load import load_batch
 from credit_warehouse.receive import note, receive
@@ -164,6 +164,14 @@ def withdraw() -> None:
     ledger.seal_after_run()
     if not done.found and not done.feeds:
         raise AirflowSkipException("nobody has to leave")
+
+
+def publish_bulletin() -> list[str]:
+    """Make the bulletins that are due, and those anew from which somebody had to be taken; returns their feeds."""
+    made = issue.publish(business_date(get_current_context()))
+    if not made:
+        raise AirflowSkipException("no bulletin is due")
+    return sorted(made)
 
 
 def report_quality() -> str:

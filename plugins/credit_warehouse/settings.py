@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     feed_valid_days: int = Field(
         default=7, ge=1, description="days after which a consumer must not trust a silent feed"
     )
+    centre: str = Field(default="", description="name of the centre, printed on the bulletin as who publishes")
+    contact: str = Field(default="", description="where the centre takes objections, printed on the bulletin")
+    bulletin_font: str = Field(default="", description="font file of the bulletin; empty means the bundled one")
+    bulletin_only_new: bool = Field(default=False, description="whether a bulletin prints the week's new entries only")
     archive: str = Field(default="", description="folder or URL of the originals; empty means archive/ below home")
     alerts: SecretStr | None = Field(default=None, description="apprise URLs, separated by spaces, told of failures")
     schedules: Literal["on", "off"] = Field(default="on", description="whether ingest DAGs follow their own cron")
@@ -74,6 +78,11 @@ class Settings(BaseSettings):
     def reports(self) -> Path:
         """Quality reports (HTML)."""
         return self.home / "reports"
+
+    @property
+    def bulletins(self) -> Path:
+        """The newspaper bulletin of each feed of that format, ``<feed>.pdf``, as long as it may be printed."""
+        return self.home / "bulletins"
 
     @property
     def logs(self) -> Path:

@@ -30,6 +30,7 @@ EXPECTED = {
     "ingest__tax_major_violations",
     "build_record",
     "export_products",
+    "publish_bulletin",
     "watch_freshness",
     "withdraw",
 }

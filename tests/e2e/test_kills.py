@@ -22,7 +22,7 @@ from e2e.stacks import home_with
 TWO_DAYS = ("simulate", "--subjects", "400", "--days", "2")
 # The ledger of what was sent when: a delivery more, between the two starts, is no difference in what is known.
 LEDGER = ("exports.feed_tombstone", "exports.removal", "marts.takedown_sla", "marts.unit_accountability",
-          "exports.exposure_period", "marts.exposure_history")  # fmt: skip
+          "exports.exposure_period", "marts.exposure_history", "marts.exposure_day")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,7 @@ LEAN = {
     "test_analyst_guide.py",
     "test_archive.py",
     "test_business_date.py",
+    "test_cadence.py",
     "test_explain.py",
     "test_exposure.py",
     "test_feed_steps.py",

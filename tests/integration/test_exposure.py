@@ -72,7 +72,8 @@ def shown(shared_warehouse) -> Any:
     """All channels on, a centre in 江西, and one day on which everybody is listed."""
     wh = shared_warehouse
     wh.execute("update core.served_jurisdiction set jurisdiction = '360102'")
-    wh.execute("update core.exposure_channel set is_enabled = true")
+    # Every day: what a weekly one does is test_cadence.py's.
+    wh.execute("update core.exposure_channel set is_enabled = true, cadence = 'daily', weekday = null")
     wh.execute("update core.exposure_channel set divisions = '36|33' where channel = 'telecom'")
     wh.execute("update core.exposure_channel set min_birthdays = 3 where channel = 'query'")
     duty = f"向{THIRD_PARTY}支付货款5000元，账号{ACCOUNT}，地址示例路9号"

@@ -166,7 +166,7 @@ def checksums(home: Path) -> Checksums:
             # took is measured in the time that the attempts took. What units were sent is counted in deliveries, and
             # what was public for the hours between the attempts was public.
             " and table_name not in ('feed_tombstone', 'takedown_sla', 'unit_accountability', 'exposure_period',"
-            " 'exposure_history')"
+            " 'exposure_history', 'exposure_day')"
             " group by 1, 2 order by 1, 2",
             [list(BOOKKEEPING)],
         ).fetchall()

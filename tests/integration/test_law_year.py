@@ -47,7 +47,9 @@ class Year:
 
     def play(self, days: Iterable[tuple[date, Delivery]], builds_every: int) -> Year:
         """Every delivery through the removal lane; every so many into a build and out."""
-        self.warehouse.execute("update core.exposure_channel set is_enabled = true, divisions = null")
+        self.warehouse.execute(
+            "update core.exposure_channel set is_enabled = true, divisions = null, cadence = 'daily', weekday = null"
+        )
         # A feed for each of three thousand counties would say no more than these.
         self.warehouse.execute("delete from core.exposure_channel where split_by is not null")
         for number, (day, sources) in enumerate(days, start=1):

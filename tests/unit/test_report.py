@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,6 +16,7 @@ from credit_warehouse.report.attention import notices
 from credit_warehouse.report.facts import (
     CourtQuestionLine,
     DbtNode,
+    ExposureDay,
     Facts,
     FeedbackAlarmLine,
     FeedLine,
@@ -411,3 +413,22 @@ class TestPage:
         assert numbers == ["4", "1", "1", "1", "1"]
         each = dbt[dbt.index("<details>") :]
         assert [each.count(f">{word}</span>") for word in ("通过", "空过", "未通过", "未运行")] == [1, 1, 1, 1]
+        assert "partial success" in render(replace(QUIET, dbt_nodes=[node], dbt_groups=[]), [])
+
+    def test_the_public_list_is_drawn_by_day_with_its_queries(self):
+        left = FeedLine("exposure", "exposure_publication", None, 2, "all", 1, 0, 1, 3, 3, NOON, [3])
+        days = [
+            ExposureDay(date(2026, 3, 1), 0, 3, 0, Decimal(0), None),
+            ExposureDay(DAY, 1, 3, 1, Decimal(25_000), 1520),
+            ExposureDay(date(2026, 3, 3), None, None, None, None, 7),
+        ]
+        page = render(replace(QUIET, feeds=[left], exposure_days=days), [], BOOK)
+        words = dict(re.findall(r'<figcaption>(.*?)：.*?</figcaption><svg [^>]*?aria-label="(.*?)"', page))
+        assert words == {
+            "在列条目": "在列条目，2026-03-01 至 2026-03-02：最高 3，最近 3 条",
+            "撤下（累计）": "撤下（累计），2026-03-01 至 2026-03-02：最高 1，最近 1 条",
+            "曝光后履行（累计）": "曝光后履行（累计），2026-03-01 至 2026-03-02：最高 1，最近 1 条",
+            "履行的载明金额（累计）": "履行的载明金额（累计），2026-03-01 至 2026-03-02：最高 2.50，最近 2.50 万元",
+            "每日查询": "每日查询，2026-03-02 至 2026-03-03：最高 1,520，最近 7 次",
+        }
+        assert "The public list by day" not in render(replace(QUIET, feeds=[left]), [], BOOK)

@@ -9,15 +9,24 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import psycopg
 
+from credit_warehouse.export import cadence
 from credit_warehouse.feed_protocol import canonical
+from credit_warehouse.gates import Checked
 from credit_warehouse.secrets import channel_key
+from credit_warehouse.settings import settings
+
+log = logging.getLogger(__name__)
 
 TOKEN, TOKEN_ID = "number_token", "entry_id"
+CADENCE_RULE = "CHANNEL_CADENCE"
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,119 @@ class Channel:
     def columns(self) -> list[str]:
         """Fields of an entry in their order."""
         return sorted([*self.fields, TOKEN, TOKEN_ID] if self.is_tokenised else self.fields)
+
+
+@dataclass(frozen=True)
+class Days:
+    """What of the channels in force is written on a day, and what waits."""
+
+    rows: list[Mapping[str, Any]]
+    waiting: frozenset[str]
+    """Channels that are written on another day."""
+    problems: list[str]
+    """Of which of them nobody can say when."""
+
+    @property
+    def checked(self) -> Checked:
+        """The rule that every channel's day can be told, as the gate keeps its results."""
+        return Checked(
+            rule=CADENCE_RULE,
+            title="每个渠道的频次可识别（不可识别的渠道不写新增与更新，其余渠道与全部撤下照常）",
+            basis="渠道声明 exposure_channel；工作日历 dim_calendar",
+            severity="stop",
+            success=not self.problems,
+            vacuous=False,
+            expected=cadence.EXPECTED,
+            observed="；".join(self.problems) or f"{len(self.rows)} / {len(self.rows)}",
+        )
+
+    @property
+    def written(self) -> list[str]:
+        """Channels whose day it is."""
+        return sorted({row["channel"] for row in self.rows} - self.waiting)
+
+    def is_written(self, feed: str) -> bool:
+        """Whether additions and updates of ``feed`` leave."""
+        row = channel_of(feed, self.rows)
+        return row is None or row["channel"] not in self.waiting
+
+
+NO_CHANNELS = Days([], frozenset(), [])
+
+
+def days(connection: psycopg.Connection, day: date) -> Days:
+    """Which channels, of those in force on ``day``, are written on it."""
+    # Where the rules are being replaced there are no candidates either, and nobody is added to anything.
+    if connection.execute("select to_regclass('core.exposure_channel') is null").fetchone() == (True,):
+        return NO_CHANNELS
+    declared = [
+        row
+        for (row,) in connection.execute(
+            # The row as it is: a table that was made before the column came says that it has no weekday.
+            "select to_jsonb(declared) from core.exposure_channel as declared where is_enabled"
+            " and valid_from <= %(day)s and (valid_to is null or %(day)s < valid_to) order by channel, valid_from",
+            {"day": day},
+        )
+    ]
+    worked = _worked(connection, day)
+    waiting, problems = set(), []
+    for row in declared:
+        try:
+            if not cadence.is_its_day(row, day, worked):
+                waiting.add(row["channel"])
+        except cadence.CadenceProblem as problem:
+            waiting.add(row["channel"])
+            problems.append(str(problem))
+    return Days(declared, frozenset(waiting), problems)
+
+
+def _worked(connection: psycopg.Connection, day: date) -> dict[date, bool]:
+    """Of the days up to ``day`` that the calendar has, which were worked."""
+    if connection.execute("select to_regclass('core.dim_calendar') is null").fetchone() == (True,):
+        return {}
+    return dict(
+        connection.execute(
+            "select day, is_working_day from core.dim_calendar where day between %(day)s::date - %(back)s and %(day)s",
+            {"day": day, "back": cadence.LOOKED_BACK},
+        ).fetchall()
+    )
+
+
+def channel_of(feed: str, rows: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The row that declares ``feed``, or the feed of which it is the part of a county; the longest name counts."""
+    found = [row for row in rows if feed == row["feed"] or (row["split_by"] and feed.startswith(f"{row['feed']}-"))]
+    return max(found, key=lambda row: len(row["feed"]), default=None)
+
+
+def concern(connection: psycopg.Connection, day: Days) -> None:
+    """Make the table ``concerned``: items that changed, and those that have waited for the day of a channel.
+
+    What changed now begins to wait for the channels that are not written today.
+    """
+    connection.execute(
+        "insert into exports.waiting_item (channel, item_id)"
+        " select channel, item_id from unnest(%s::text[]) as channel cross join exports.unsent_item"
+        " on conflict do nothing",
+        [sorted(day.waiting)],
+    )
+    connection.execute(
+        "create temp table concerned as select item_id from exports.unsent_item"
+        " union select item_id from exports.waiting_item where channel = any(%s)",
+        [day.written],
+    )
+
+
+def have_written(connection: psycopg.Connection, day: Days) -> None:
+    """Nothing waits any more for the channels that were written today, nor for those that are none any more."""
+    connection.execute("delete from exports.waiting_item where channel <> all(%s)", [sorted(day.waiting)])
+
+
+def take_back(feed: str) -> None:
+    """Remove the bulletin that was made of ``feed``: somebody in it may have left. A tombstone waits for no disk."""
+    try:
+        (settings().bulletins / f"{feed}.pdf").unlink(missing_ok=True)
+    except OSError as error:
+        log.error("the bulletin of %s cannot be taken back: %s", feed, type(error).__name__)
 
 
 def of_feed(connection: psycopg.Connection, feed: str) -> Channel | None:
@@ -63,7 +185,7 @@ def compute_candidates(connection: psycopg.Connection) -> bool:
     connection.execute(
         "create temp table candidate as select feed, item_id as entry_id, item_id, md5(body) as content_hash, body,"
         " channel, is_tokenised from exports.exposure_entry"
-        " where item_id in (select item_id from exports.unsent_item)"
+        " where item_id in (select item_id from concerned)"
         if ready
         else "create temp table candidate (feed text, entry_id text, item_id text, content_hash text, body text,"
         " channel text, is_tokenised boolean)"

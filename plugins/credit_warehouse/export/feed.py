@@ -49,11 +49,15 @@ def write(product: Product, build_id: int, *, additions: bool) -> list[str]:
     """Bring every feed of ``product`` to the state of ``build_id``; return the feeds written.
 
     Every feed gets a new sequence, an empty one too: a consumer can tell "nothing changed" from "nothing came".
-    With ``additions=False`` only removals are applied.
+    With ``additions=False`` only removals are applied, and so on a day that is not the channel's.
     """
     with connect() as connection:
         row = connection.execute("select business_date from audit.build where build_id = %s", [build_id]).fetchone()
         assert row, f"build {build_id} does not exist"
+        day = channels.days(connection, row[0]) if product.has_channels else channels.NO_CHANNELS
+        channels.concern(connection, day)
+        connection.execute("create index on concerned (item_id)")
+        connection.execute("analyze concerned")
         if product.has_channels:
             additions = channels.compute_candidates(connection) and additions
         else:
@@ -62,18 +66,25 @@ def write(product: Product, build_id: int, *, additions: bool) -> list[str]:
         connection.execute("analyze candidate")
         feeds = [
             name
-            for (name,) in connection.execute(
-                "select feed from audit.export_ledger where product = %s union select feed from candidate"
-                " union select unnest(%s::text[]) order by 1",
+            for name, has_begun in connection.execute(
+                "select feed, bool_or(has_begun) from ("
+                "select feed, true as has_begun from audit.export_ledger where product = %s"
+                " union select feed, false from candidate union select unnest(%s::text[]), false"
+                ") as known group by feed order by feed",
                 [product.name, channels.declared_feeds(connection) if product.has_channels and additions else []],
             )
+            # A feed begins with a whole set, on its day.
+            if has_begun or day.is_written(name)
         ]
         connection.commit()
         for feed in feeds:
+            whole = additions and day.is_written(feed)
             with _turn(connection, feed):
-                _compute_changes(connection, product, feed, build_id, additions)
-                _send(connection, product, feed, build_id, row[0], ALL if additions else REMOVALS_ONLY)
-        connection.execute("drop table candidate")
+                _compute_changes(connection, product, feed, build_id, trusted=additions, additions=whole)
+                _send(connection, product, feed, build_id, row[0], ALL if whole else REMOVALS_ONLY)
+        if product.has_channels and additions:
+            channels.have_written(connection, day)
+        connection.execute("drop table candidate, concerned")
     return feeds
 
 
@@ -154,7 +165,7 @@ def _compute_candidates(connection: psycopg.Connection, product: Product) -> Non
             "create temp table candidate as select {feed} as feed, p.{entry_id} as entry_id, p.item_id,"
             " md5(to_jsonb(p)::text) as content_hash,"
             " (select row_to_json(written)::text from (select {columns}) as written) as body from exports.{table} p"
-            " where p.item_id in (select item_id from exports.unsent_item)"
+            " where p.item_id in (select item_id from concerned)"
         ).format(
             feed=sql.SQL(product.feed),
             entry_id=sql.Identifier(product.entry_id),
@@ -164,16 +175,26 @@ def _compute_candidates(connection: psycopg.Connection, product: Product) -> Non
     )
 
 
+LESS = (
+    "c.entry_id is null"
+    " or exists (select from jsonb_each(e.body::jsonb) as told (field, value) where told.value <> 'null'"
+    " and coalesce(c.body::jsonb -> told.field, 'null') = 'null')"
+    " or (c.body::json ->> 'is_contested')::boolean and not (e.body::json ->> 'is_contested')::boolean"
+)
+"""What an entry may not go on saying until the day of its channel: a field that is told no more, or that nobody
+contests it. It is taken down, and comes back on the day as it is then."""
+
+
 def _compute_changes(
-    connection: psycopg.Connection, product: Product, feed: str, build_id: int, additions: bool
+    connection: psycopg.Connection, product: Product, feed: str, build_id: int, *, trusted: bool, additions: bool
 ) -> None:
     # With a red gate the candidates are not trusted: only an explicit reason against a listing or its rule removes it.
     gone = (
-        sql.SQL("c.entry_id is null")
-        if additions
-        else sql.SQL("(decision.{reasons} is not null or {ended})").format(
+        sql.SQL("(decision.{reasons} is not null or {ended})").format(
             reasons=sql.Identifier(product.reasons), ended=sql.SQL(product.ended)
         )
+        if not trusted
+        else sql.SQL("c.entry_id is null" if additions else f"({LESS})")
     )
     connection.execute(
         sql.SQL(
@@ -188,7 +209,7 @@ def _compute_changes(
             " join core.exclusion_reason known on known.reason = removal.reason and known.{barred_by}"
             " where removal.item_id = candidate.item_id)) c"
             " full join (select * from exports.feed_entry where feed = {feed}"
-            " and item_id in (select item_id from exports.unsent_item)) e using (entry_id)"
+            " and item_id in (select item_id from concerned)) e using (entry_id)"
             " left join exports.listing_decision decision on decision.item_id = coalesce(c.item_id, e.item_id)"
             " where ({gone} and e.entry_id is not null)"
             " or ({additions} and c.entry_id is not null and e.content_hash is distinct from c.content_hash)"
@@ -293,6 +314,9 @@ def _send(connection: psycopg.Connection, product: Product, feed: str, build_id:
          full and full["sha256"], hashlib.sha256(text).hexdigest(), previous, set_hash, key_id],
     )  # fmt: skip
     connection.commit()
+    if counts["removed"]:
+        # After the ledger knows: a bulletin that is being made meanwhile looks there once it lies in its place.
+        channels.take_back(feed)
     os.replace(draft, final)
     _point_latest(final)
 

@@ -114,6 +114,69 @@ def sparkline(title: str, values: Sequence[int], *, width: int = 90, height: int
     )
 
 
+def curve(
+    title: str,
+    points: Sequence[tuple[date, float]],
+    unit: str,
+    *,
+    whole: bool = True,
+    width: int = 460,
+    height: int = 150,
+) -> Markup:
+    """The course of one number over days, oldest first, from nought up, with its scale; the dot is now.
+
+    Days stand where they lie in time. With ``whole=False`` a day that is missing is a gap: nobody knows its number.
+    """
+    if not points:
+        return _svg(f"{title}：无数据", width, height, [], "curve")
+    left, roof, floor = 8.0, 26.0, height - 22.0
+    high = max(value for _, value in points)
+    first, last = points[0][0], points[-1][0]
+    span = max((last - first).days, 1)
+    placed = [
+        (left + (width - 2 * left) * (day - first).days / span, floor - (floor - roof) * (value / high if high else 0))
+        for day, value in points
+    ]
+    parts: list[list[tuple[float, float]]] = [[placed[0]]]
+    for (before, _), (day, _), spot in zip(points, points[1:], placed[1:], strict=False):
+        if whole or (day - before).days == 1:
+            parts[-1].append(spot)
+        else:
+            parts.append([spot])
+    x, y = placed[-1]
+    pieces = [
+        Markup('<line x1="{0}" y1="{1}" x2="{2}" y2="{1}" class="axis"/>').format(
+            _number(left), _number(level), _number(width - left)
+        )
+        for level in ((roof, floor) if high else (floor,))
+    ]
+    pieces += [
+        Markup('<polyline points="{}" class="line"/>').format(" ".join(f"{_number(a)},{_number(b)}" for a, b in part))
+        if len(part) > 1
+        else Markup('<circle cx="{}" cy="{}" r="1.5" class="now"/>').format(_number(part[0][0]), _number(part[0][1]))
+        for part in parts
+    ]
+    pieces.append(Markup('<circle cx="{}" cy="{}" r="3" class="now"/>').format(_number(x), _number(y)))
+    for at, height_at, anchor, words in (
+        (left, roof - 8, "start", f"{amount(high)} {unit}"),
+        (left, height - 5, "start", str(first)),
+        (width - left, height - 5, "end", str(last) if last > first else ""),
+    ):
+        pieces.append(
+            Markup('<text x="{}" y="{}" text-anchor="{}" class="scale">{}</text>').format(
+                _number(at), _number(height_at), anchor, words
+            )
+        )
+    newest = points[-1][1]
+    words = f"{title}，{first} 至 {last}：最高 {amount(high)}，最近 {amount(newest)} {unit}"
+    return _svg(words, width, height, pieces, "curve")
+
+
+def amount(value: float) -> str:
+    """A number as it is read: whole, or with two digits."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
+
+
 def _day_in_words(day: Day) -> str:
     words = f"{day.business_date} 收到 {day.rows:,} 行，隔离 {day.quarantined:,} 行"
     return f"{words}，拒收 {day.refused_files} 份" if day.refused_files else words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 
 
 @dataclass(frozen=True)
@@ -261,6 +262,18 @@ class FeedLine:
 
 
 @dataclass(frozen=True)
+class ExposureDay:
+    """The public list on one day; None where the day had no delivery, or nobody reported its queries."""
+
+    day: date
+    removed: int | None
+    held: int | None
+    performed: int | None
+    performed_amount_yuan: Decimal | None
+    queries: int | None
+
+
+@dataclass(frozen=True)
 class RemovalLine:
     """Entries taken down in the period for one reason."""
 
@@ -455,6 +468,7 @@ class Facts:
     decisions: Decisions | None = None
     exclusions: list[ExclusionLine] = field(default_factory=list)
     feeds: list[FeedLine] = field(default_factory=list)
+    exposure_days: list[ExposureDay] = field(default_factory=list)
     removals: list[RemovalLine] = field(default_factory=list)
     products: list[ProductLine] | None = None
     takedowns: list[TakedownLine] | None = None

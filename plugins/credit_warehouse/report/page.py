@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,7 @@ def _context(facts: Facts, sources: list[Source], book: Book) -> dict[str, Any]:
         "slowest": _slowest(facts),
         "league": league(facts.scores, facts.criteria),
         "sparks": {feed.feed: charts.sparkline(f"{feed.feed} 条数", feed.totals) for feed in facts.feeds},
+        "exposure": _exposure(facts),
         "problems": [node for node in facts.dbt_nodes if node.is_problem],
         "words": wording,
         "share": wording.share,
@@ -278,6 +280,33 @@ def _trends(facts: Facts) -> dict[str, Markup]:
         )
         for source in facts.sources
     }
+
+
+def _exposure(facts: Facts) -> list[tuple[str, str, Markup]]:
+    """(title, the newest value in words, curve) of the public list, in the days shown."""
+    sent = [day for day in facts.exposure_days if day.held is not None]
+    asked: list[tuple[date, float]] = [(day.day, day.queries) for day in facts.exposure_days if day.queries is not None]
+    if not sent and not asked:
+        return []
+
+    def summed(values: Iterable[float]) -> list[tuple[date, float]]:
+        return list(zip((day.day for day in sent), accumulate(values), strict=True))
+
+    courses: list[tuple[str, str, list[tuple[date, float]], bool]] = [
+        ("在列条目", "条", [(day.day, day.held or 0) for day in sent], True),
+        ("撤下（累计）", "条", summed(day.removed or 0 for day in sent), True),
+        ("曝光后履行（累计）", "条", summed(day.performed or 0 for day in sent), True),
+        ("履行的载明金额（累计）", "万元", summed(float(day.performed_amount_yuan or 0) / 10000 for day in sent), True),
+        ("每日查询", "次", asked, False),
+    ]
+    return [
+        (
+            title,
+            f"{charts.amount(points[-1][1])} {unit}" if points else "未报告",
+            charts.curve(title, points, unit, whole=whole),
+        )
+        for title, unit, points, whole in courses
+    ]
 
 
 def _rules(facts: Facts, sources: list[Source]) -> list[Rule]:

@@ -25,6 +25,7 @@ Fact = TypeVar("Fact")
 EXAMPLES_PER_RULE = 5
 TREND_DATES = 14
 FEED_HISTORY = 14
+EXPOSURE_DAYS = 90
 SLOWEST_NODES = 10
 BUILDS_SHOWN = 10
 BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
@@ -111,6 +112,7 @@ class Reader:
             decisions=self.decisions(),
             exclusions=self.exclusions(),
             feeds=self.feeds(),
+            exposure_days=self.exposure_days(),
             removals=self.removals(),
             products=self.products(),
             takedowns=self.takedowns(),
@@ -644,6 +646,20 @@ class Reader:
             ).format(departments=self._or_empty("core.department", "department_code", "department")),
             history=FEED_HISTORY,
         )
+
+    def exposure_days(self) -> list[facts.ExposureDay]:
+        """The newest days of the public list, oldest first."""
+        whole = next(product.whole for product in PRODUCTS if product.whole)
+        if not self.has("marts.exposure_day"):
+            return []
+        found = self._rows(
+            facts.ExposureDay,
+            "select day, removed, held, performed, performed_amount_yuan, queries from marts.exposure_day"
+            " where feed = %(feed)s order by day desc limit %(days)s",
+            feed=whole,
+            days=EXPOSURE_DAYS,
+        )
+        return found[::-1]
 
     def removals(self) -> list[facts.RemovalLine]:
         """Entries taken down in the period, by reason; an entry may have several reasons."""

@@ -20,11 +20,10 @@ from fpdf.enums import TableBordersLayout, WrapMode
 from fpdf.fonts import FontFace, TTFFont
 
 from credit_warehouse.feed_consumer import Standing
-from credit_warehouse.site.channel import declared_on
+from credit_warehouse.site.channel import BULLETIN, declared_on
 from credit_warehouse.site.held import held
 from credit_warehouse.site.shards import Entry, newest_first
 
-FORMAT = "bulletin"
 TITLE = "失信被执行人名单公告"
 FOOTNOTE = "印出的页面不能收回：所载的人可能已经移出名单，请向执行法院核对。认为列错的，见文末“异议与更正”。"
 BEIJING = timezone(timedelta(hours=8))
@@ -61,6 +60,8 @@ class Bulletin:
     pages: int
     business_date: str
     sequence: int
+    valid_until: str
+    """Until when it may be printed (ISO 8601 with offset)."""
 
 
 def write_bulletin(
@@ -77,8 +78,8 @@ def write_bulletin(
         raise ValueError(f"{out}：不是 PDF 文件 is no PDF; choose another name")
     entries, standing, numbers = held(exports, feed, copies, key, now)
     declared = declared_on(feed, standing.business_date)
-    if declared is None or declared["format"] != FORMAT:
-        raise NotABulletin(f"{feed}：未声明为公告渠道 no channel of format {FORMAT} is declared for it on that day")
+    if declared is None or declared["format"] != BULLETIN:
+        raise NotABulletin(f"{feed}：未声明为公告渠道 no channel of format {BULLETIN} is declared for it on that day")
     day = date.fromisoformat(standing.business_date)
     if only_new:
         monday = _monday(day).isoformat()
@@ -101,7 +102,9 @@ def write_bulletin(
     out.parent.mkdir(parents=True, exist_ok=True)
     draft.write_bytes(bytes(pages.output()))
     os.replace(draft, out)
-    return Bulletin(len(entries), len(courts), pages.page_no(), standing.business_date, standing.sequence)
+    return Bulletin(
+        len(entries), len(courts), pages.page_no(), standing.business_date, standing.sequence, standing.valid_until
+    )
 
 
 def _front(standing: Standing, basis: str, counted: str, centre: str, contact: str) -> dict[str, str]:
