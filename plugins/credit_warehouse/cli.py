@@ -939,7 +939,7 @@ def was_public(
 
 @app.command("check-declarations")
 def check_declarations() -> None:
-    """校验来源、质量规则与渠道频次的声明 | validate every declaration of a source, a quality rule, and of a channel's days."""
+    """校验来源、质量规则与渠道频次的声明 | validate the declarations of sources, quality rules and channels' days."""
     from credit_warehouse.declarations import DeclarationError, load_sources
     from credit_warehouse.export.cadence import CadenceProblem, check
     from credit_warehouse.rules import SUITES, check_rules

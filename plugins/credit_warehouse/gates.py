@@ -14,7 +14,7 @@ from credit_warehouse.db import connect, sqlalchemy_url
 from credit_warehouse.declarations import Source
 from credit_warehouse.receive import refuse
 from credit_warehouse.refusal import Refused
-from credit_warehouse.rules import LOADER_COUNT, Gate, gate
+from credit_warehouse.rules import CHANNEL_DAYS, LOADER_COUNT, Gate, gate
 
 PRODUCT_MAX_SHRINK = 0.5
 HARMED_SHOWN = 5
@@ -120,7 +120,7 @@ def check_product(
             [product, build_id, whole, whole],
         ).fetchone()
         rules = fill(
-            gate(product),
+            [rule for rule in gate(product) if rule.type != CHANNEL_DAYS],
             {
                 "rows_after_shrink": _floor(previous, PRODUCT_MAX_SHRINK),
                 "published_fields": published_fields(connection),

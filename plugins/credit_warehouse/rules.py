@@ -25,6 +25,8 @@ from credit_warehouse.settings import PROJECT_ROOT, settings
 EXPECTATIONS = PROJECT_ROOT / "expectations"
 LOADER_COUNT = "loader_count"
 """Type of a rule of the raw gate that compares what the loader counted; Great Expectations has no part in it."""
+CHANNEL_DAYS = "channel_days"
+"""Type of a rule about the days of channels, which the export applies to each of them by itself."""
 SUITES = {
     "arrival": "到达：整份文件",
     "raw": "入口：收到的文件",

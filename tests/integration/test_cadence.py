@@ -101,7 +101,7 @@ def play(seen: Seen) -> Seen:
     seen.notes["pending"] = pending_build()
     seen.notes["checked"] = wh.rows(
         "select severity, success, observed from audit.quality_result where rule_id = %s order by result_id",
-        [channels.CADENCE_RULE],
+        ["CHANNEL_CADENCE"],
     )
     seen.notes["waiting"] = wh.rows("select channel, count(*) > 2 from exports.waiting_item group by 1 order by 1")
     seen.look("monday", printed=MONDAY)
@@ -159,7 +159,7 @@ def test_on_the_next_day_of_its_own_all_that_waited_comes(seen: Seen) -> None:
 
 def test_a_channel_of_unknown_cadence_is_named_and_only_loses(seen: Seen) -> None:
     (told,) = seen.notes["held"][EXPOSURE]
-    assert told.rule == channels.CADENCE_RULE
+    assert told.rule == "CHANNEL_CADENCE"
     assert "screen" in told.observed and "'fortnightly'" in told.observed
     *_, friday, monday = seen.notes["checked"]
     assert friday[:2] == ("stop", True) and monday == ("stop", False, told.observed)

@@ -413,7 +413,6 @@ class TestPage:
         assert numbers == ["4", "1", "1", "1", "1"]
         each = dbt[dbt.index("<details>") :]
         assert [each.count(f">{word}</span>") for word in ("通过", "空过", "未通过", "未运行")] == [1, 1, 1, 1]
-        assert "partial success" in render(replace(QUIET, dbt_nodes=[node], dbt_groups=[]), [])
 
     def test_the_public_list_is_drawn_by_day_with_its_queries(self):
         left = FeedLine("exposure", "exposure_publication", None, 2, "all", 1, 0, 1, 3, 3, NOON, [3])

@@ -20,13 +20,13 @@ import psycopg
 from credit_warehouse.export import cadence
 from credit_warehouse.feed_protocol import canonical
 from credit_warehouse.gates import Checked
+from credit_warehouse.rules import CHANNEL_DAYS, gate
 from credit_warehouse.secrets import channel_key
 from credit_warehouse.settings import settings
 
 log = logging.getLogger(__name__)
 
 TOKEN, TOKEN_ID = "number_token", "entry_id"
-CADENCE_RULE = "CHANNEL_CADENCE"
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,13 @@ class Days:
     @property
     def checked(self) -> Checked:
         """The rule that every channel's day can be told, as the gate keeps its results."""
+        (rule,) = (rule for rule in gate("exposure_publication") if rule.type == CHANNEL_DAYS)
         return Checked(
-            rule=CADENCE_RULE,
-            title="每个渠道的频次可识别（不可识别的渠道不写新增与更新，其余渠道与全部撤下照常）",
-            basis="渠道声明 exposure_channel；工作日历 dim_calendar",
-            severity="stop",
+            rule=rule.rule,
+            title=rule.title,
+            basis=rule.basis,
+            severity=rule.severity,
+            owner=rule.owner,
             success=not self.problems,
             vacuous=False,
             expected=cadence.EXPECTED,
